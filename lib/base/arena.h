@@ -1,5 +1,5 @@
-/* Memory that is released all at once: one arena per operation, request or parsed message. Not thread-safe;
- * it may move to another thread as a whole. */
+/* Memory that is released all at once: one arena per operation, request or parsed message. Not
+ * thread-safe; it may move to another thread as a whole. */
 #ifndef LIB_BASE_ARENA_H
 #define LIB_BASE_ARENA_H
 
@@ -10,8 +10,8 @@
 
 struct arena;
 
-/* first: size of the first block in bytes (0: a default of 1 KiB); the arena itself lives in it, so that a small
- * operation costs one allocation. Aborts on exhaustion. */
+/* first: size of the first block in bytes (0: a default of 1 KiB); the arena itself lives in it, so
+ * that a small operation costs one allocation. Aborts on exhaustion. */
 struct arena *arena_create(size_t first);
 void arena_destroy(struct arena **arena);
 /* Forgets all contents but keeps the first block. */
@@ -25,7 +25,8 @@ void *arena_try_alloc(struct arena *arena, size_t size);
 struct bytes arena_dup(struct arena *arena, struct bytes b);
 char *arena_strdup(struct arena *arena, const char *s);
 char *arena_printf(struct arena *arena, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-char *arena_vprintf(struct arena *arena, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+char *arena_vprintf(struct arena *arena, const char *fmt, va_list ap)
+	__attribute__((format(printf, 2, 0)));
 /* Bytes allocated from the system so far. */
 size_t arena_size(const struct arena *arena);
 

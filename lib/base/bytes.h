@@ -37,15 +37,16 @@ bool bytes_starts_nocase(struct bytes b, struct bytes prefix);
 ptrdiff_t bytes_find_char(struct bytes b, char c);
 /* Cuts blanks and tabs at both ends. */
 struct bytes bytes_trim(struct bytes b);
-/* Cuts the part before the first c off *rest (all of it where there is no c, *rest is then empty with ptr NULL). */
+/* Cuts the part before the first c off *rest (all of it where there is no c, *rest is then empty
+ * with ptr NULL). */
 struct bytes bytes_split(struct bytes *rest, char c);
 /* Digits only, no sign, no overflow, 1 to 20 characters. 0 or ERR_BAD_REQUEST. */
 int bytes_to_u64(struct bytes b, unsigned long long *ret_n);
 /* The same with an optional '-'. */
 int bytes_to_i64(struct bytes b, long long *ret_n);
 
-/* A growing buffer. All zero bytes is a valid empty one. Growing aborts when memory is exhausted, but for
- * buf_try_reserve(), which is for sizes that a peer decides. */
+/* A growing buffer. All zero bytes is a valid empty one. Growing aborts when memory is exhausted,
+ * but for buf_try_reserve(), which is for sizes that a peer decides. */
 struct buf {
 	char *data;
 	size_t len;
@@ -62,7 +63,8 @@ void buf_append_bytes(struct buf *buf, struct bytes b);
 void buf_append_str(struct buf *buf, const char *s);
 void buf_append_char(struct buf *buf, char c);
 void buf_printf(struct buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void buf_vprintf(struct buf *buf, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+void buf_vprintf(struct buf *buf, const char *fmt, va_list ap)
+	__attribute__((format(printf, 2, 0)));
 /* Drops the first n bytes (n <= len). */
 void buf_consume(struct buf *buf, size_t n);
 void buf_clear(struct buf *buf);

@@ -7,8 +7,9 @@
 #include "lib/base/bytes.h"
 
 struct clock {
-	uint64_t (*mono_us)(const struct clock *clock); /* microseconds since some fixed point, never back */
-	int64_t (*wall_ms)(const struct clock *clock);	/* milliseconds since 1970 UTC */
+	uint64_t (*mono_us)(
+		const struct clock *clock); /* microseconds since some fixed point, never back */
+	int64_t (*wall_ms)(const struct clock *clock); /* milliseconds since 1970 UTC */
 };
 
 /* The system's clocks. Thread-safe. */
@@ -24,7 +25,8 @@ static inline int64_t clock_wall_ms(const struct clock *clock)
 	return clock->wall_ms(clock);
 }
 
-/* RFC 3339 in UTC with milliseconds, "2024-01-02T03:04:05.678Z": 24 characters and NUL (years 0000 to 9999, else clamped). */
+/* RFC 3339 in UTC with milliseconds, "2024-01-02T03:04:05.678Z": 24 characters and NUL (years 0000
+ * to 9999, else clamped). */
 #define CLOCK_TEXT_SIZE 25
 void clock_format(int64_t wall_ms, char out[CLOCK_TEXT_SIZE]);
 /* Reads RFC 3339 with any offset and fraction. 0 or ERR_BAD_REQUEST. */

@@ -4,36 +4,36 @@
 
 /* Functions answer 0 or one of these. The names that clients see (err_code) are stable. */
 enum err {
-	ERR_INTERNAL = -1,	  /* our own fault */
-	ERR_BAD_REQUEST = -2,	  /* malformed input */
-	ERR_BAD_ROOM = -3,	  /* text that can be no room id or alias */
-	ERR_BAD_CONTENT = -4,	  /* empty, too long, or no text */
-	ERR_UNAUTHORIZED = -5,	  /* no token, or not a good one */
-	ERR_FORBIDDEN = -6,	  /* known, but not allowed */
-	ERR_NOT_FOUND = -7,	  /* missing, or invisible to the caller */
-	ERR_NOT_MEMBER = -8,	  /* the room is visible, but the caller is not in it */
-	ERR_CONFLICT = -9,	  /* same key, other content */
-	ERR_EXISTS = -10,	  /* the name is taken */
-	ERR_BUSY = -11,		  /* a bounded queue is full, or something is in use; nothing was done */
-	ERR_UNAVAILABLE = -12,	  /* the store (or another part) is away; nothing was done */
-	ERR_UNCERTAIN = -13,	  /* it may or may not have taken effect; ask again with the same id */
-	ERR_RATE_LIMITED = -14,	  /* too many, later again */
-	ERR_TOO_LARGE = -15,	  /* over a configured size */
-	ERR_ARCHIVED = -16,	  /* the room can be read, not written */
-	ERR_TIMEOUT = -17,	  /* a deadline passed */
-	ERR_STORAGE_FULL = -18,	  /* no space left where the store lives; nothing was done */
-	ERR_UNREACHABLE = -19,	  /* the peer does not answer or refuses the connection */
-	ERR_NOT_SUPPORTED = -20,  /* understood, but not offered here */
-	ERR_CONFIG = -21,	  /* a setting, or the schema of the store */
-	ERR_CORRUPT = -22,	  /* stored data is damaged */
-	ERR_USAGE = -23,	  /* wrong command line */
-	ERR_SYSTEM = -24,	  /* a system call failed; errno told why at the place */
-	ERR_CLOSED = -25,	  /* the other side has gone */
-	ERR_AGAIN = -26,	  /* more input is needed (parsers); never seen by clients */
-	ERR_NOMEM = -27,	  /* a peer asked for more than we hold */
-	ERR_MISMATCH = -28,	  /* the peer speaks another version */
-	ERR_CANCELLED = -29,	  /* the caller withdrew it */
-	ERR_PARTIAL = -30,	  /* some of it was done */
+	ERR_INTERNAL = -1, /* our own fault */
+	ERR_BAD_REQUEST = -2, /* malformed input */
+	ERR_BAD_ROOM = -3, /* text that can be no room id or alias */
+	ERR_BAD_CONTENT = -4, /* empty, too long, or no text */
+	ERR_UNAUTHORIZED = -5, /* no token, or not a good one */
+	ERR_FORBIDDEN = -6, /* known, but not allowed */
+	ERR_NOT_FOUND = -7, /* missing, or invisible to the caller */
+	ERR_NOT_MEMBER = -8, /* the room is visible, but the caller is not in it */
+	ERR_CONFLICT = -9, /* same key, other content */
+	ERR_EXISTS = -10, /* the name is taken */
+	ERR_BUSY = -11, /* a bounded queue is full, or something is in use; nothing was done */
+	ERR_UNAVAILABLE = -12, /* the store (or another part) is away; nothing was done */
+	ERR_UNCERTAIN = -13, /* it may or may not have taken effect; ask again with the same id */
+	ERR_RATE_LIMITED = -14, /* too many, later again */
+	ERR_TOO_LARGE = -15, /* over a configured size */
+	ERR_ARCHIVED = -16, /* the room can be read, not written */
+	ERR_TIMEOUT = -17, /* a deadline passed */
+	ERR_STORAGE_FULL = -18, /* no space left where the store lives; nothing was done */
+	ERR_UNREACHABLE = -19, /* the peer does not answer or refuses the connection */
+	ERR_NOT_SUPPORTED = -20, /* understood, but not offered here */
+	ERR_CONFIG = -21, /* a setting, or the schema of the store */
+	ERR_CORRUPT = -22, /* stored data is damaged */
+	ERR_USAGE = -23, /* wrong command line */
+	ERR_SYSTEM = -24, /* a system call failed; errno told why at the place */
+	ERR_CLOSED = -25, /* the other side has gone */
+	ERR_AGAIN = -26, /* more input is needed (parsers); never seen by clients */
+	ERR_NOMEM = -27, /* a peer asked for more than we hold */
+	ERR_MISMATCH = -28, /* the peer speaks another version */
+	ERR_CANCELLED = -29, /* the caller withdrew it */
+	ERR_PARTIAL = -30, /* some of it was done */
 };
 
 /* The stable machine name, such as "not_found". Never NULL; "internal" for unknown numbers. */

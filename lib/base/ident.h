@@ -1,4 +1,5 @@
-/* Identifiers: UUIDs (RFC 9562), random bytes, base64url, and the computed ids of users and messages. */
+/* Identifiers: UUIDs (RFC 9562), random bytes, base64url, and the computed ids of users and
+ * messages. */
 #ifndef LIB_BASE_IDENT_H
 #define LIB_BASE_IDENT_H
 
@@ -31,22 +32,27 @@ static inline struct bytes uuid_bytes(const struct uuid *id)
 	return bytes_of(id->b, sizeof(id->b));
 }
 
-/* The user id of a token's user claim (PRODUCT.md section 10): a claim that is a UUID is taken, any other is UUID version 5
- * of "chatd:user:" + claim under 6ba7b811-9dad-11d1-80b4-00c04fd430c8. */
+/* The user id of a token's user claim (PRODUCT.md section 10): a claim that is a UUID is taken, any
+ * other is UUID version 5 of "chatd:user:" + claim under 6ba7b811-9dad-11d1-80b4-00c04fd430c8. */
 void ident_user(struct bytes claim, struct uuid *ret_id);
 
-/* The id of a message, a UUID version 8 (DESIGN.md, Store): bytes 0 to 5 the sequence number big-endian, then around
- * version and variant the first 74 bits of SHA-256(room id 16 bytes, epoch 16 ASCII hex digits). seq: 1 to 2^48-1. */
-void ident_message(const struct uuid *room, const char epoch[16], uint64_t seq, struct uuid *ret_id);
-/* The sequence number inside such an id; meaningful only if ident_message() of it gives the same id again. */
+/* The id of a message, a UUID version 8 (DESIGN.md, Store): bytes 0 to 5 the sequence number
+ * big-endian, then around version and variant the first 74 bits of SHA-256(room id 16 bytes, epoch
+ * 16 ASCII hex digits). seq: 1 to 2^48-1. */
+void ident_message(
+	const struct uuid *room, const char epoch[16], uint64_t seq, struct uuid *ret_id);
+/* The sequence number inside such an id; meaningful only if ident_message() of it gives the same id
+ * again. */
 uint64_t ident_message_seq(const struct uuid *id);
 
 /* From the kernel; aborts if it gives none. */
 void random_bytes(void *out, size_t len);
 
-/* Unpadded base64url (RFC 4648 section 5). Encode writes no NUL; out holds (len * 4 + 2) / 3. Answers the length. */
+/* Unpadded base64url (RFC 4648 section 5). Encode writes no NUL; out holds (len * 4 + 2) / 3.
+ * Answers the length. */
 size_t base64url_encode(struct bytes in, char *out);
-/* Strict: no padding, no foreign character, zero trailing bits. out holds len * 3 / 4. 0 or ERR_BAD_REQUEST. */
+/* Strict: no padding, no foreign character, zero trailing bits. out holds len * 3 / 4. 0 or
+ * ERR_BAD_REQUEST. */
 int base64url_decode(struct bytes in, char *out, size_t *ret_len);
 /* Padded standard base64 (RFC 4648 section 4), strict. Same buffers, encode: (len + 2) / 3 * 4. */
 size_t base64_encode(struct bytes in, char *out);

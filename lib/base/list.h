@@ -1,4 +1,5 @@
-/* Doubly linked list whose links are embedded in the members. A node that is zeroed or was removed is on no list. */
+/* Doubly linked list whose links are embedded in the members. A node that is zeroed or was removed
+ * is on no list. */
 #ifndef LIB_BASE_LIST_H
 #define LIB_BASE_LIST_H
 
@@ -72,8 +73,8 @@ static inline struct list_node *list_pop(struct list *list)
 }
 
 /* The current node may be removed inside the loop, its successor may not. */
-#define LIST_FOREACH(list, node)                                                                   \
-	for (struct list_node *node = (list)->head.next, *node##_next = node->next;                \
-	     node != &(list)->head; node = node##_next, node##_next = node->next)
+#define LIST_FOREACH(list, node) \
+	for (struct list_node *node = (list)->head.next, *node##_next = node->next; \
+		node != &(list)->head; node = node##_next, node##_next = node->next)
 
 #endif

@@ -1,5 +1,6 @@
-/* The logger: one line per event, with named fields, to stderr. lib/ itself logs at most at debug. Thread-safe; a line is
- * one write(2). Control characters in values are escaped. Never pass a secret or message content. */
+/* The logger: one line per event, with named fields, to stderr. lib/ itself logs at most at debug.
+ * Thread-safe; a line is one write(2). Control characters in values are escaped. Never pass a
+ * secret or message content. */
 #ifndef LIB_BASE_LOG_H
 #define LIB_BASE_LOG_H
 
@@ -32,15 +33,16 @@ bool log_enabled(enum log_level level);
 /* 0, or ERR_BAD_REQUEST where the name is none of debug, info, warn, error, off. */
 int log_level_parse(struct bytes name, enum log_level *ret_level);
 
-/* event: a short fixed text such as "ready"; fields end with kind LOG_END_FIELDS. Use the macro log_event(). */
+/* event: a short fixed text such as "ready"; fields end with kind LOG_END_FIELDS. Use the macro
+ * log_event(). */
 void log_write(enum log_level level, const char *event, const struct log_field *fields);
-#define log_event(level, event, ...)                                                               \
-	do {                                                                                       \
-		if (log_enabled(level)) {                                                          \
-			log_write(level, event,                                                    \
-				  (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, )            \
-							     {.kind = LOG_END_FIELDS}});           \
-		}                                                                                  \
+#define log_event(level, event, ...) \
+	do { \
+		if (log_enabled(level)) { \
+			log_write(level, event, \
+				(const struct log_field[]){ \
+					__VA_ARGS__ __VA_OPT__(, ){.kind = LOG_END_FIELDS}}); \
+		} \
 	} while (0)
 
 #endif

@@ -1,5 +1,6 @@
-/* Hash map with a keyed hash (SipHash-1-3 under a random key per process), so that peers who choose the keys cannot make
- * it slow. The nodes are embedded in the members; the map owns nothing. Not thread-safe. */
+/* Hash map with a keyed hash (SipHash-1-3 under a random key per process), so that peers who choose
+ * the keys cannot make it slow. The nodes are embedded in the members; the map owns nothing. Not
+ * thread-safe. */
 #ifndef LIB_BASE_MAP_H
 #define LIB_BASE_MAP_H
 
@@ -19,7 +20,7 @@ typedef struct bytes (*map_key_fn)(const struct map_node *node);
 
 struct map {
 	struct map_node **slots; /* NULL while empty */
-	size_t slot_count;	 /* a power of two */
+	size_t slot_count; /* a power of two */
 	size_t count;
 	map_key_fn key;
 };

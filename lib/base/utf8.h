@@ -9,7 +9,7 @@
 
 /* State between chunks; all zero at the start and at each character's end. */
 struct utf8_state {
-	uint8_t need;	   /* continuation bytes still to come */
+	uint8_t need; /* continuation bytes still to come */
 	uint8_t low, high; /* range of the next one, where it is narrower than 80 to BF */
 };
 

@@ -9,17 +9,22 @@ enum hub_codec_id { HUB_CODEC_JSON, HUB_CODEC_MSGPACK, HUB_CODEC_COUNT };
 struct hub_codec {
 	enum hub_codec_id id;
 	const char *name; /* as in the handshake */
-	bool binary;	  /* WebSocket frame type towards clients */
+	bool binary; /* WebSocket frame type towards clients */
 	int max_version;
 
-	/* Cuts the next whole record off *input (advancing it). 0; ERR_AGAIN where it is not whole yet (then *input is left
-	 * alone); ERR_TOO_LARGE where it is, or will be, longer than max bytes with its framing; ERR_BAD_REQUEST. *ret_record views the
-	 * input without framing. scanned: bytes at the start of *input that were looked at before without finding the end (0
-	 * at first); updated, so that a record that trickles in is not scanned again and again. */
-	int (*next_record)(struct bytes *input, size_t max, size_t *scanned, struct bytes *ret_record);
-	/* Reads one record. ERR_BAD_REQUEST: malformed; *ret_why is then the inner text that ASP.NET Core gives with detailed errors
+	/* Cuts the next whole record off *input (advancing it). 0; ERR_AGAIN where it is not whole
+	 * yet (then *input is left alone); ERR_TOO_LARGE where it is, or will be, longer than max
+	 * bytes with its framing; ERR_BAD_REQUEST. *ret_record views the input without framing.
+	 * scanned: bytes at the start of *input that were looked at before without finding the end
+	 * (0 at first); updated, so that a record that trickles in is not scanned again and again.
+	 */
+	int (*next_record)(
+		struct bytes *input, size_t max, size_t *scanned, struct bytes *ret_record);
+	/* Reads one record. ERR_BAD_REQUEST: malformed; *ret_why is then the inner text that
+	 * ASP.NET Core gives with detailed errors
 	 * ("Missing required property 'type'."), on the arena. */
-	int (*read)(struct arena *arena, struct bytes record, struct hub_message *ret_message, const char **ret_why);
+	int (*read)(struct arena *arena, struct bytes record, struct hub_message *ret_message,
+		const char **ret_why);
 	/* Appends one whole record with its framing, as the server writes it. */
 	void (*write)(struct buf *out, const struct hub_message *message);
 };

@@ -1,5 +1,6 @@
-/* One thread's event loop: descriptors, timers, and work at the end of the tick. On libevent (loop.c is the only file that sees
- * it). A loop and all on it belong to one thread; only mailboxes cross threads. */
+/* One thread's event loop: descriptors, timers, and work at the end of the tick. On libevent
+ * (loop.c is the only file that sees it). A loop and all on it belong to one thread; only mailboxes
+ * cross threads. */
 #ifndef LIB_LOOP_LOOP_H
 #define LIB_LOOP_LOOP_H
 
@@ -14,7 +15,8 @@ struct loop_timer;
 
 enum { LOOP_READ = 1, LOOP_WRITE = 2 };
 
-/* events: LOOP_READ and/or LOOP_WRITE; end of file and errors come as LOOP_READ. The watch may be closed inside. */
+/* events: LOOP_READ and/or LOOP_WRITE; end of file and errors come as LOOP_READ. The watch may be
+ * closed inside. */
 typedef void (*loop_fd_fn)(void *ctx, int events);
 typedef void (*loop_fn)(void *ctx);
 
@@ -23,16 +25,19 @@ struct loop *loop_create(void);
 /* All watches and timers must be closed before. */
 void loop_destroy(struct loop **loop);
 
-/* Runs until loop_stop(). One turn: wait for events, run their callbacks, then the deferred work until none is left. */
+/* Runs until loop_stop(). One turn: wait for events, run their callbacks, then the deferred work
+ * until none is left. */
 void loop_run(struct loop *loop);
 /* One turn that waits at most max_wait_ms (for tests); -1 waits for ever. */
 void loop_turn(struct loop *loop, int max_wait_ms);
 /* From the loop's own thread. */
 void loop_stop(struct loop *loop);
-/* Monotonic microseconds, read once per turn after waiting: what runs within a turn sees one time. */
+/* Monotonic microseconds, read once per turn after waiting: what runs within a turn sees one time.
+ */
 uint64_t loop_now_us(const struct loop *loop);
 
-/* Watches fd (non-blocking, owned by the caller, not closed here), level-triggered. events may be 0 at first. */
+/* Watches fd (non-blocking, owned by the caller, not closed here), level-triggered. events may be 0
+ * at first. */
 struct loop_fd *loop_fd_open(struct loop *loop, int fd, int events, loop_fd_fn fn, void *ctx);
 /* Changes what is watched; costs a system call only where it differs. */
 void loop_fd_set(struct loop_fd *watch, int events);
@@ -52,10 +57,11 @@ struct loop_signal;
 struct loop_signal *loop_signal_open(struct loop *loop, int signo, loop_fn fn, void *ctx);
 void loop_signal_close(struct loop_signal **watch);
 
-/* Work for the end of the current turn, embedded in its owner. Runs once per schedule; scheduling again before it ran changes
- * nothing. Runs in the order of scheduling; what is scheduled while deferred work runs, runs in the same turn.
- * stage: within a round of deferred work all of LOOP_GATHER runs before LOOP_FLUSH (so that what gathering queues for
- * sending leaves in one write). */
+/* Work for the end of the current turn, embedded in its owner. Runs once per schedule; scheduling
+ * again before it ran changes nothing. Runs in the order of scheduling; what is scheduled while
+ * deferred work runs, runs in the same turn. stage: within a round of deferred work all of
+ * LOOP_GATHER runs before LOOP_FLUSH (so that what gathering queues for sending leaves in one
+ * write). */
 enum loop_stage { LOOP_GATHER, LOOP_FLUSH };
 struct loop_defer {
 	struct list_node node;

@@ -1,12 +1,13 @@
-/* How threads meet: a mailbox takes mail from any thread and runs it on its loop's thread, first in, first out for each
- * poster. The poster wakes the loop (eventfd) only if the box was empty. */
+/* How threads meet: a mailbox takes mail from any thread and runs it on its loop's thread, first
+ * in, first out for each poster. The poster wakes the loop (eventfd) only if the box was empty. */
 #ifndef LIB_LOOP_MAILBOX_H
 #define LIB_LOOP_MAILBOX_H
 
 #include "lib/loop/loop.h"
 
 struct mail;
-/* Runs on the receiver's thread. The receiver owns the mail from here on (it is usually embedded in a request). */
+/* Runs on the receiver's thread. The receiver owns the mail from here on (it is usually embedded in
+ * a request). */
 typedef void (*mail_fn)(struct mail *mail);
 
 struct mail {

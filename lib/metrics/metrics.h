@@ -1,24 +1,28 @@
-/* Counters of one worker. Plain memory of its thread; read by others only through the worker itself (workers_gather). */
+/* Counters of one worker. Plain memory of its thread; read by others only through the worker itself
+ * (workers_gather). */
 #ifndef LIB_METRICS_METRICS_H
 #define LIB_METRICS_METRICS_H
 
 #include <stdint.h>
 
 /* THE table of counters: X(field, prometheus name, kind, help). */
-#define METRICS_TABLE(X)                                                                               \
-	X(connections, "connections", GAUGE, "Hub connections that are open")                              \
-	X(connections_opened, "connections_opened_total", COUNTER, "Hub connections opened")                \
-	X(http_requests, "http_requests_total", COUNTER, "HTTP requests answered")                         \
-	X(messages_in, "messages_in_total", COUNTER, "Hub messages received")                              \
-	X(messages_out, "messages_out_total", COUNTER, "Hub messages queued for sending")                  \
-	X(messages_stored, "messages_stored_total", COUNTER, "Chat messages committed to the store")       \
-	X(deliveries, "deliveries_total", COUNTER, "Chat messages queued to members")                      \
-	X(send_queue_bytes, "send_queue_bytes", GAUGE, "Bytes that wait in send queues")                   \
-	X(slow_clients_dropped, "slow_clients_dropped_total", COUNTER, "Connections closed as slow readers") \
-	X(ops_started, "ops_started_total", COUNTER, "Operations started")                                 \
-	X(ops_failed, "ops_failed_total", COUNTER, "Operations that ended with an error")                  \
-	X(store_batches, "store_batches_total", COUNTER, "Groups of messages committed together")          \
-	X(gap_recoveries, "gap_recoveries_total", COUNTER, "Holes in a room's feed read from the store")   \
+#define METRICS_TABLE(X) \
+	X(connections, "connections", GAUGE, "Hub connections that are open") \
+	X(connections_opened, "connections_opened_total", COUNTER, "Hub connections opened") \
+	X(http_requests, "http_requests_total", COUNTER, "HTTP requests answered") \
+	X(messages_in, "messages_in_total", COUNTER, "Hub messages received") \
+	X(messages_out, "messages_out_total", COUNTER, "Hub messages queued for sending") \
+	X(messages_stored, "messages_stored_total", COUNTER, \
+		"Chat messages committed to the store") \
+	X(deliveries, "deliveries_total", COUNTER, "Chat messages queued to members") \
+	X(send_queue_bytes, "send_queue_bytes", GAUGE, "Bytes that wait in send queues") \
+	X(slow_clients_dropped, "slow_clients_dropped_total", COUNTER, \
+		"Connections closed as slow readers") \
+	X(ops_started, "ops_started_total", COUNTER, "Operations started") \
+	X(ops_failed, "ops_failed_total", COUNTER, "Operations that ended with an error") \
+	X(store_batches, "store_batches_total", COUNTER, "Groups of messages committed together") \
+	X(gap_recoveries, "gap_recoveries_total", COUNTER, \
+		"Holes in a room's feed read from the store") \
 	X(auth_failures, "auth_failures_total", COUNTER, "Requests refused for their token")
 
 struct metrics {
@@ -30,8 +34,11 @@ struct metrics {
 /* Adds every counter of from to into. */
 void metrics_add(struct metrics *into, const struct metrics *from);
 
-/* Visits each row of the table with the value in m. kind is "counter" or "gauge"; name has no prefix. */
+/* Visits each row of the table with the value in m. kind is "counter" or "gauge"; name has no
+ * prefix. */
 void metrics_each(const struct metrics *m,
-		  void (*visit)(void *ctx, const char *name, const char *kind, const char *help, uint64_t value), void *ctx);
+	void (*visit)(
+		void *ctx, const char *name, const char *kind, const char *help, uint64_t value),
+	void *ctx);
 
 #endif

@@ -1,5 +1,5 @@
-/* A piece of bytes to be sent, shared by the send queues of one thread. The counter is plain: a chunk never leaves its thread
- * (what crosses threads is wrapped in one chunk per thread). */
+/* A piece of bytes to be sent, shared by the send queues of one thread. The counter is plain: a
+ * chunk never leaves its thread (what crosses threads is wrapped in one chunk per thread). */
 #ifndef LIB_NET_CHUNK_H
 #define LIB_NET_CHUNK_H
 

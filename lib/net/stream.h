@@ -1,5 +1,6 @@
-/* A byte stream on a loop: plain TCP or Unix socket (TLS comes behind the same interface). Reading calls back; writing queues
- * chunks and leaves in one gathered write at the end of the turn (LOOP_FLUSH). No buffer is held while nothing waits. */
+/* A byte stream on a loop: plain TCP or Unix socket (TLS comes behind the same interface). Reading
+ * calls back; writing queues chunks and leaves in one gathered write at the end of the turn
+ * (LOOP_FLUSH). No buffer is held while nothing waits. */
 #ifndef LIB_NET_STREAM_H
 #define LIB_NET_STREAM_H
 
@@ -13,13 +14,15 @@
 struct stream;
 
 struct stream_events {
-	/* Bytes arrived; the view is good until it returns (a buffer of the thread's). It must take all of them. The stream may be
-	 * closed inside. After stream_pause() no more come. */
+	/* Bytes arrived; the view is good until it returns (a buffer of the thread's). It must take
+	 * all of them. The stream may be closed inside. After stream_pause() no more come. */
 	void (*on_data)(void *ctx, struct bytes data);
-	/* The peer ended its side (err 0), or the stream broke (ERR_CLOSED, ERR_SYSTEM). Nothing more is read. The owner
-	 * closes it; until then what is queued is still sent where that is possible (err 0 only). */
+	/* The peer ended its side (err 0), or the stream broke (ERR_CLOSED, ERR_SYSTEM). Nothing
+	 * more is read. The owner closes it; until then what is queued is still sent where that is
+	 * possible (err 0 only). */
 	void (*on_end)(void *ctx, int err);
-	/* The queue has become empty after it was not, or fell to half of stream_set_low(). May be NULL. */
+	/* The queue has become empty after it was not, or fell to half of stream_set_low(). May be
+	 * NULL. */
 	void (*on_drain)(void *ctx);
 };
 
@@ -31,13 +34,14 @@ void stream_pool_destroy(struct stream_pool **pool);
 size_t stream_pool_queued(const struct stream_pool *pool);
 
 /* Takes over fd (made non-blocking, TCP_NODELAY where it is TCP); reading starts at once. */
-struct stream *stream_open(struct stream_pool *pool, int fd, const struct stream_events *events, void *ctx);
+struct stream *stream_open(
+	struct stream_pool *pool, int fd, const struct stream_events *events, void *ctx);
 /* Gives the stream to another owner (an upgrade). */
 void stream_set_owner(struct stream *stream, const struct stream_events *events, void *ctx);
 /* Closes the descriptor and drops what is queued. Safe inside callbacks; none comes after it. */
 void stream_close(struct stream **stream);
-/* Sends what is queued, then closes (FIN), reading and dropping input meanwhile; gives up after limit_us. The caller's
- * ownership ends here and no callback comes any more. */
+/* Sends what is queued, then closes (FIN), reading and dropping input meanwhile; gives up after
+ * limit_us. The caller's ownership ends here and no callback comes any more. */
 void stream_close_flushed(struct stream **stream, uint64_t limit_us);
 /* Closes with RST (SO_LINGER 0) after one attempt to send what is queued. */
 void stream_reset(struct stream **stream);
@@ -49,22 +53,25 @@ void stream_send_copy(struct stream *stream, struct bytes b);
 /* Tries to write now instead of at the end of the turn. */
 void stream_flush(struct stream *stream);
 size_t stream_queued(const struct stream *stream);
-/* Monotonic us (loop time) since when the queue has been non-empty without any progress; 0 when empty. */
+/* Monotonic us (loop time) since when the queue has been non-empty without any progress; 0 when
+ * empty. */
 uint64_t stream_stalled_since(const struct stream *stream);
 void stream_set_low(struct stream *stream, size_t low);
 /* Stops and resumes reading (back-pressure). While paused the peer's end is not noticed. */
 void stream_pause(struct stream *stream);
 void stream_resume(struct stream *stream);
 int stream_fd(const struct stream *stream);
-/* Takes the descriptor out (to move it to another thread): nothing may be queued. The stream is gone. */
+/* Takes the descriptor out (to move it to another thread): nothing may be queued. The stream is
+ * gone. */
 int stream_release(struct stream **stream);
 
-/* Non-blocking connect for clients: host:port, [v6]:port or unix:PATH. done comes exactly once, never inside; ret_stream is
- * NULL unless err is 0. */
+/* Non-blocking connect for clients: host:port, [v6]:port or unix:PATH. done comes exactly once,
+ * never inside; ret_stream is NULL unless err is 0. */
 typedef void (*stream_connect_fn)(void *ctx, int err, struct stream *stream);
 struct stream_connect;
-int stream_connect_start(struct stream_pool *pool, struct bytes address, uint64_t timeout_us, const struct stream_events *events,
-			 void *events_ctx, stream_connect_fn done, void *ctx, struct stream_connect **ret_connect);
+int stream_connect_start(struct stream_pool *pool, struct bytes address, uint64_t timeout_us,
+	const struct stream_events *events, void *events_ctx, stream_connect_fn done, void *ctx,
+	struct stream_connect **ret_connect);
 void stream_connect_cancel(struct stream_connect **connect);
 
 #endif

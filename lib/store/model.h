@@ -1,4 +1,5 @@
-/* The rows of the store, as every part of the programs sees them. Text views the arena of the request that brought it. */
+/* The rows of the store, as every part of the programs sees them. Text views the arena of the
+ * request that brought it. */
 #ifndef LIB_STORE_MODEL_H
 #define LIB_STORE_MODEL_H
 
@@ -22,14 +23,15 @@ enum message_type {
 	MESSAGE_DELETE = 6,
 };
 
-const char *model_room_type_name(enum room_type type);		  /* Group, Direct */
+const char *model_room_type_name(enum room_type type); /* Group, Direct */
 const char *model_visibility_name(enum room_visibility visibility); /* Public, Private */
-const char *model_role_name(enum member_role role);		  /* Member, Admin, Owner; "" for none */
-const char *model_message_type_name(enum message_type type);	  /* Text, Image, ... */
+const char *model_role_name(enum member_role role); /* Member, Admin, Owner; "" for none */
+const char *model_message_type_name(enum message_type type); /* Text, Image, ... */
 /* Exact names. 0 or ERR_BAD_REQUEST. */
 int model_message_type_parse(struct bytes name, enum message_type *ret_type);
 
-/* Alias: [a-z0-9][a-z0-9._-]{0,63}, and no UUID in its 36-character form. Folds ASCII upper case; out holds 65. 0 or ERR_BAD_ROOM. */
+/* Alias: [a-z0-9][a-z0-9._-]{0,63}, and no UUID in its 36-character form. Folds ASCII upper case;
+ * out holds 65. 0 or ERR_BAD_ROOM. */
 int model_alias_fold(struct bytes text, char out[65]);
 
 struct user_row {
@@ -56,7 +58,7 @@ struct room_row {
 	int64_t archived_ms; /* 0: not */
 	uint64_t last_seq;
 	uint64_t member_version; /* raised with every change of membership */
-	uint64_t member_count;	 /* filled where a function says so */
+	uint64_t member_count; /* filled where a function says so */
 };
 
 struct member_row {
@@ -78,7 +80,7 @@ struct message_row {
 	enum message_type type;
 	uint64_t ref_seq; /* 0: none */
 	int64_t sent_ms;
-	uint32_t epoch_no;	       /* under which epoch it was inserted: part of its id */
+	uint32_t epoch_no; /* under which epoch it was inserted: part of its id */
 	struct bytes client_message_id; /* len 0: the client gave none */
 	struct bytes content;
 	bool encrypted; /* then cipher text, nonce and tag instead of content */

@@ -1,5 +1,5 @@
-/* A neutral tree of values, what JSON and MessagePack messages are read into and written from. It lives on an arena and is
- * not changed after it was read. */
+/* A neutral tree of values, what JSON and MessagePack messages are read into and written from. It
+ * lives on an arena and is not changed after it was read. */
 #ifndef LIB_VALUE_VALUE_H
 #define LIB_VALUE_VALUE_H
 
@@ -12,11 +12,11 @@
 enum value_kind {
 	VALUE_NULL,
 	VALUE_BOOL,
-	VALUE_INT,    /* 64 bits, signed */
+	VALUE_INT, /* 64 bits, signed */
 	VALUE_DOUBLE, /* everything else that is a number */
-	VALUE_TEXT,   /* UTF-8, may contain U+0000 */
+	VALUE_TEXT, /* UTF-8, may contain U+0000 */
 	VALUE_BINARY, /* base64 text in JSON */
-	VALUE_TIME,   /* milliseconds since 1970 UTC; RFC 3339 text in JSON */
+	VALUE_TIME, /* milliseconds since 1970 UTC; RFC 3339 text in JSON */
 	VALUE_ARRAY,
 	VALUE_OBJECT,
 };
@@ -25,7 +25,7 @@ struct value_member;
 
 struct value {
 	enum value_kind kind;
-	bool bad_text;	/* VALUE_TEXT only: it held an unpaired surrogate; it binds to nothing */
+	bool bad_text; /* VALUE_TEXT only: it held an unpaired surrogate; it binds to nothing */
 	uint32_t count; /* items or members */
 	union {
 		bool boolean;
@@ -33,8 +33,9 @@ struct value {
 		double number;
 		struct bytes text; /* also binary; NUL-terminated behind its length */
 		int64_t time_ms;
-		struct value *items;	      /* array: count of them */
-		struct value_member *members; /* object: count of them, in order; of repeated names only the last is kept */
+		struct value *items; /* array: count of them */
+		struct value_member *members; /* object: count of them, in order; of repeated names
+						 only the last is kept */
 	};
 };
 
@@ -75,8 +76,8 @@ static inline struct value value_time(int64_t ms)
 	return (struct value){.kind = VALUE_TIME, .time_ms = ms};
 }
 
-/* Building: room for up to cap members or items is taken from the arena at once; adding more than cap is a bug (assert). Names are not
- * copied. */
+/* Building: room for up to cap members or items is taken from the arena at once; adding more than
+ * cap is a bug (assert). Names are not copied. */
 struct value value_object(struct arena *arena, uint32_t cap);
 struct value value_array(struct arena *arena, uint32_t cap);
 void value_put(struct value *object, const char *name, struct value value);
