@@ -1,11 +1,12 @@
 # chatd and chatctl. `make run` and `make check` are the two commands that matter; README.md says more.
 #
 # BUILD=release|debug|asan|tsan chooses how; each has its own folder below $(OUT), release programs are $(OUT)/chatd
-# and $(OUT)/chatctl. Recipes run with the repository's root as their directory.
+# and $(OUT)/chatctl. Recipes run with the repository's root as their directory. BUILD=fuzz is what `make fuzz` uses.
 
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .SUFFIXES:
+.SECONDARY:
 MAKEFLAGS += --no-builtin-rules
 
 BUILD ?= release
@@ -14,9 +15,10 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 CC = gcc
 CLANG = clang-14
+CLANG_FORMAT ?= clang-format
 VERSION := 0.1.0
 
-ifeq ($(filter $(BUILD),release debug asan tsan),)
+ifeq ($(filter $(BUILD),release debug asan tsan fuzz),)
 $(error BUILD is release, debug, asan or tsan, not "$(BUILD)")
 endif
 ifeq ($(BUILD),release)
@@ -26,6 +28,13 @@ else
 B := $(OUT)/$(BUILD)
 O := $(OUT)/$(BUILD)/obj
 endif
+ifeq ($(BUILD),fuzz)
+CC = $(CLANG)
+endif
+
+# Makes that this file starts itself run their recipes beside each other, as many as there are cores, unless told.
+JOBS := $(shell nproc 2>/dev/null || echo 1)
+SUBMAKE = $(MAKE) --no-print-directory $(if $(findstring j,$(firstword -$(MAKEFLAGS)))$(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
 
 # ---- flags ------------------------------------------------------------------------------------------------------------
 
@@ -35,13 +44,19 @@ LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lpthread
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wwrite-strings -Wundef -Wvla -Wformat=2 -Werror
-CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fcf-protection=full
+CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection
+ifneq ($(filter x86_64%,$(shell uname -m)),)
+CFLAGS_release += -fcf-protection=full
+endif
 CFLAGS_debug := -O0 -g3
 CFLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+# gcc judges the warnings; clang is here for its fuzzer.
+CFLAGS_fuzz := -O1 -g -w -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 LDFLAGS_release := -Wl,-z,relro,-z,now -Wl,-z,noexecstack
 LDFLAGS_asan := -fsanitize=address,undefined
 LDFLAGS_tsan := -fsanitize=thread
+LDFLAGS_fuzz := -fsanitize=address,undefined
 CFLAGS ?=
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DCHATD_VERSION='"$(VERSION)"' -I. -I$(O)/gen $(PKG_CFLAGS) $(WARN) -fPIE \
 	$(CFLAGS_$(BUILD)) $(CFLAGS)
@@ -62,6 +77,8 @@ CHATD_OBJ := $(CHATD_SRC:%.c=$(O)/%.o)
 CHATCTL_OBJ := $(CHATCTL_SRC:%.c=$(O)/%.o)
 UNIT_HELP_OBJ := $(UNIT_HELP_SRC:%.c=$(O)/%.o)
 UNIT := $(notdir $(UNIT_SRC:%.c=%))
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ := $(notdir $(FUZZ_SRC:%.c=%))
 
 .PHONY: all
 all: $(B)/chatd $(B)/chatctl
@@ -72,11 +89,20 @@ $(B)/chatd: $(O)/chatd/main.o $(O)/libchatd.a $(O)/libchat.a
 $(B)/chatctl: $(CHATCTL_OBJ) $(O)/libchat.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-$(O)/libchat.a: $(LIB_OBJ)
-	rm -f $@ && ar rcs $@ $^
+$(O)/libchat.a: $(LIB_OBJ) $(O)/lib.list
+	rm -f $@ && ar rcs $@ $(LIB_OBJ)
 
-$(O)/libchatd.a: $(CHATD_OBJ)
-	rm -f $@ && ar rcs $@ $^
+$(O)/libchatd.a: $(CHATD_OBJ) $(O)/chatd.list
+	rm -f $@ && ar rcs $@ $(CHATD_OBJ)
+
+# An archive is made again when a source file has come or gone.
+$(O)/lib.list: FORCE
+	@mkdir -p $(@D)
+	@echo '$(LIB_OBJ)' | cmp -s - $@ || echo '$(LIB_OBJ)' > $@
+
+$(O)/chatd.list: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CHATD_OBJ)' | cmp -s - $@ || echo '$(CHATD_OBJ)' > $@
 
 $(O)/%.o: %.c $(O)/flags
 	@mkdir -p $(@D)
@@ -89,6 +115,27 @@ $(O)/flags: FORCE
 
 .PHONY: FORCE
 FORCE:
+
+# ---- generated sources ------------------------------------------------------------------------------------------------
+
+# The SQL files as C arrays. The file is touched only where its text changes, also when a migration came or went.
+MIGRATIONS_SQLITE := $(sort $(wildcard migrations/sqlite/[0-9][0-9][0-9][0-9]_*.sql))
+
+$(O)/lib/store/migrate.o: $(O)/gen/migrations_sqlite.h
+
+$(O)/gen/migrations_sqlite.h: FORCE
+	@mkdir -p $(@D)
+	@{ for file in $(MIGRATIONS_SQLITE); do \
+		echo "static const unsigned char text_$$(basename $$file .sql)[] = {"; \
+		od -An -v -tx1 $$file | sed 's/[0-9a-f][0-9a-f]/0x&,/g'; \
+		echo "0x00};"; \
+	done; \
+	echo "static const struct migration migrations_sqlite[] = {"; \
+	for name in $(basename $(notdir $(MIGRATIONS_SQLITE))); do \
+		echo "{$$(expr $$name : '0*\([0-9]*\)_'), \"$$name\", text_$$name, sizeof(text_$$name) - 1},"; \
+	done; \
+	echo "};"; } > $@.tmp
+	@if cmp -s $@.tmp $@; then rm $@.tmp; else mv $@.tmp $@; fi
 
 # ---- unit tests: one program per tests/unit/test_*.c -------------------------------------------------------------------
 
@@ -104,5 +151,122 @@ $(B)/unit/test_chatd_%: $(O)/tests/unit/test_chatd_%.o $(UNIT_HELP_OBJ) $(O)/lib
 $(B)/unit/test_%: $(O)/tests/unit/test_%.o $(O)/libchat.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+.PHONY: unit-programs
+unit-programs: $(UNIT:%=$(B)/unit/%)
+
+# ---- fuzzing: one harness per tests/fuzz/fuzz_*.c, its seeds in tests/fuzz/corpus/<name> --------------------------------
+
+# The check feeds each corpus to its harness through a plain main(), which needs no clang. Harnesses of chatd's own
+# parts (fuzz_chatd_*.c) get its objects too.
+.PHONY: replay-programs
+replay-programs: $(FUZZ:%=$(B)/replay/%)
+
+$(B)/replay/fuzz_chatd_%: $(O)/tests/fuzz/fuzz_chatd_%.o $(O)/tests/fuzz/replay.o $(O)/libchatd.a $(O)/libchat.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/replay/fuzz_%: $(O)/tests/fuzz/fuzz_%.o $(O)/tests/fuzz/replay.o $(O)/libchat.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+# make fuzz runs each harness for FUZZ_SECONDS. What it finds worth keeping lands in $(OUT)/fuzz/found/<name>.
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz fuzz-run $(FUZZ:%=fuzz-run/%)
+fuzz:
+	@command -v $(CLANG) >/dev/null || { echo "make fuzz needs $(CLANG) (Debian: clang-14 libclang-rt-14-dev)" >&2; exit 1; }
+	@$(SUBMAKE) BUILD=fuzz fuzz-run
+
+fuzz-run: $(FUZZ:%=fuzz-run/%)
+
+$(FUZZ:%=fuzz-run/%): fuzz-run/fuzz_%: $(B)/run/fuzz_%
+	@mkdir -p $(B)/found/$* tests/fuzz/corpus/$*
+	$< -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+		-artifact_prefix=$(B)/found/$*- $(B)/found/$* tests/fuzz/corpus/$*
+
+$(B)/run/fuzz_chatd_%: $(O)/tests/fuzz/fuzz_chatd_%.o $(O)/libchatd.a $(O)/libchat.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+
+$(B)/run/fuzz_%: $(O)/tests/fuzz/fuzz_%.o $(O)/libchat.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+
+# ---- the commands that people give --------------------------------------------------------------------------------------
+
+# Packages that come now were not there when this file read pkg-config's answers, so a new make goes on.
+.PHONY: deps
+deps:
+	@packaging/deps.sh check
+
+.PHONY: run
+run:
+	@packaging/deps.sh build
+	@$(SUBMAKE) all
+	@mkdir -p var
+	@exec env CHATD_SERVER_LISTEN="$${CHATD_SERVER_LISTEN:-127.0.0.1:5000}" \
+		CHATD_SERVER_STATE_DIR="$${CHATD_SERVER_STATE_DIR:-./var}" \
+		CHATD_CONTROL_SOCKET="$${CHATD_CONTROL_SOCKET:-./var/control.sock}" \
+		CHATD_SERVER_ENVIRONMENT="$${CHATD_SERVER_ENVIRONMENT:-Development}" \
+		CHATD_HUB_CREATE_ROOMS="$${CHATD_HUB_CREATE_ROOMS:-true}" \
+		$(B)/chatd
+
+.PHONY: check
+check:
+	@packaging/deps.sh check
+	@MAKE='$(SUBMAKE)' OUT='$(OUT)' CLANG_FORMAT='$(CLANG_FORMAT)' tests/check.sh
+
+# One part of the check alone: make check/layers, check/unit, check/func, … (tests/check.sh lists them).
+check/%:
+	@packaging/deps.sh check
+	@MAKE='$(SUBMAKE)' OUT='$(OUT)' CLANG_FORMAT='$(CLANG_FORMAT)' tests/check.sh $*
+
+# The long form of what the check does in short: 200 kills instead of 20.
+.PHONY: chaos
+chaos:
+	@packaging/deps.sh check
+	@MAKE='$(SUBMAKE)' OUT='$(OUT)' CHAOS_KILLS=200 tests/check.sh chaos vanish
+
+# What the functional tests need from npm, as the lock file says.
+.PHONY: node-modules
+node-modules: tests/func/node_modules/.stamp
+
+tests/func/node_modules/.stamp: tests/func/package.json tests/func/package-lock.json
+	cd tests/func && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+C_FILES = $(shell find lib chatd chatctl tests -name node_modules -prune -o -name '*.[ch]' -print 2>/dev/null | sort)
+C_SOURCES = $(filter %.c,$(LIB_SRC) $(CHATD_SRC) $(CHATCTL_SRC) $(wildcard chatd/main.c))
+SHELL_FILES = $(wildcard packaging/*.sh tests/*.sh) .ci/run
+
+.PHONY: format
+format:
+	$(CLANG_FORMAT) -i $(C_FILES)
+
+# Advice, not a gate: the check does not run it.
+TIDY_CHECKS := -*,clang-analyzer-*,bugprone-*,-bugprone-easily-swappable-parameters,-bugprone-reserved-identifier
+TIDY_CHECKS := $(TIDY_CHECKS),-bugprone-narrowing-conversions,-clang-analyzer-security.insecureAPI.*
+.PHONY: lint
+lint:
+	@wc -l $(C_FILES) | awk '$$2 != "total" && $$1 > 500 { print $$2 ": " $$1 " lines, at most 500" }'
+	@if command -v cppcheck >/dev/null; then \
+		cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr --suppress=missingIncludeSystem \
+			-D_GNU_SOURCE -D__VA_OPT__\(x\)=x -I. -j$(JOBS) lib chatd chatctl; \
+	else echo "cppcheck is not here"; fi
+	@if command -v shellcheck >/dev/null; then shellcheck $(SHELL_FILES); else echo "shellcheck is not here"; fi
+	@if command -v clang-tidy >/dev/null; then \
+		echo $(C_SOURCES) | xargs -n4 -P$(JOBS) clang-tidy --quiet --checks='$(TIDY_CHECKS)' -- \
+			-std=gnu11 -D_GNU_SOURCE -DCHATD_VERSION='"$(VERSION)"' -I. -I$(O)/gen $(PKG_CFLAGS); \
+	else echo "clang-tidy is not here"; fi
+
+.PHONY: install
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/chatd
+	install -m 755 $(B)/chatd $(B)/chatctl $(DESTDIR)$(PREFIX)/bin
+	install -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/chatd
+
+.PHONY: clean
+clean:
+	rm -rf $(OUT)
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -72,6 +72,17 @@ static inline struct list_node *list_pop(struct list *list)
 	return node;
 }
 
+/* Makes list what from was, and from empty. */
+static inline void list_take_all(struct list *list, struct list *from)
+{
+	list_init(list);
+	if (!list_empty(from)) {
+		list->head = from->head;
+		list->head.prev->next = list->head.next->prev = &list->head;
+		list_init(from);
+	}
+}
+
 /* The current node may be removed inside the loop, its successor may not. */
 #define LIST_FOREACH(list, node) \
 	for (struct list_node *node = (list)->head.next, *node##_next = node->next; \

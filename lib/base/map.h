@@ -38,5 +38,7 @@ void map_each(struct map *map, void (*visit)(struct map_node *node, void *ctx), 
 
 /* The process-wide keyed hash, also used to choose the home worker of a room. Thread-safe. */
 uint64_t map_hash(struct bytes key);
+/* SipHash-1-3 under a given key (little-endian words). */
+uint64_t map_hash_keyed(struct bytes in, const uint64_t key[2]);
 
 #endif

@@ -15,7 +15,8 @@ struct loop_timer;
 
 enum { LOOP_READ = 1, LOOP_WRITE = 2 };
 
-/* events: LOOP_READ and/or LOOP_WRITE; end of file and errors come as LOOP_READ. The watch may be
+/* events: LOOP_READ or LOOP_WRITE (or both; where both are due it may be called for each); end of
+ * file and errors come as LOOP_READ, and as LOOP_WRITE where that is watched. The watch may be
  * closed inside. */
 typedef void (*loop_fd_fn)(void *ctx, int events);
 typedef void (*loop_fn)(void *ctx);
@@ -30,7 +31,8 @@ void loop_destroy(struct loop **loop);
 void loop_run(struct loop *loop);
 /* One turn that waits at most max_wait_ms (for tests); -1 waits for ever. */
 void loop_turn(struct loop *loop, int max_wait_ms);
-/* From the loop's own thread. */
+/* From the loop's own thread. The turn under way is finished; where loop_run() is not running, the
+ * next one returns at once. */
 void loop_stop(struct loop *loop);
 /* Monotonic microseconds, read once per turn after waiting: what runs within a turn sees one time.
  */
@@ -45,7 +47,8 @@ int loop_fd_events(const struct loop_fd *watch);
 /* Safe inside any callback; the callback is not called again. Before close(fd). */
 void loop_fd_close(struct loop_fd **watch);
 
-/* One-shot timer, created unarmed. Arming an armed one moves it. */
+/* One-shot timer, created unarmed. Arming an armed one moves it. It never fires before
+ * loop_now_us() has moved by the delay; usually within 4 ms after. Delays up to a hundred years. */
 struct loop_timer *loop_timer_create(struct loop *loop, loop_fn fn, void *ctx);
 void loop_timer_set(struct loop_timer *timer, uint64_t delay_us);
 void loop_timer_cancel(struct loop_timer *timer);
@@ -61,7 +64,7 @@ void loop_signal_close(struct loop_signal **watch);
  * again before it ran changes nothing. Runs in the order of scheduling; what is scheduled while
  * deferred work runs, runs in the same turn. stage: within a round of deferred work all of
  * LOOP_GATHER runs before LOOP_FLUSH (so that what gathering queues for sending leaves in one
- * write). */
+ * write). Cancelling what is not scheduled does nothing. */
 enum loop_stage { LOOP_GATHER, LOOP_FLUSH };
 struct loop_defer {
 	struct list_node node;

@@ -18,9 +18,11 @@ struct mail {
 struct mailbox;
 
 struct mailbox *mailbox_create(struct loop *loop);
-/* On the loop's thread, when nobody posts any more. Mail still in it is run first. */
+/* On the loop's thread, outside of mail, when nobody posts any more. Mail still in it is run
+ * first. */
 void mailbox_destroy(struct mailbox **box);
-/* Any thread. Ownership of the mail goes to the receiver. Never fails. */
+/* Any thread. Ownership of the mail goes to the receiver. Never fails. What is posted while mail
+ * runs, runs in a later turn, so that descriptors are served in between. */
 void mailbox_post(struct mailbox *box, struct mail *mail, mail_fn run);
 
 #endif

@@ -17,23 +17,32 @@ struct stream_events {
 	/* Bytes arrived; the view is good until it returns (a buffer of the thread's). It must take
 	 * all of them. The stream may be closed inside. After stream_pause() no more come. */
 	void (*on_data)(void *ctx, struct bytes data);
-	/* The peer ended its side (err 0), or the stream broke (ERR_CLOSED, ERR_SYSTEM). Nothing
-	 * more is read. The owner closes it; until then what is queued is still sent where that is
-	 * possible (err 0 only). */
+	/* The peer ended its side (err 0), or the stream broke (ERR_CLOSED, ERR_SYSTEM). Comes at
+	 * most once; nothing more is read. The owner closes it; until then what is queued is still
+	 * sent where that is possible (err 0 only). Where sending fails because the peer has gone,
+	 * what it had sent before is read first (unless paused). */
 	void (*on_end)(void *ctx, int err);
-	/* The queue has become empty after it was not, or fell to half of stream_set_low(). May be
-	 * NULL. */
+	/* The queue has become empty after it was not, or fell to half of stream_set_low(); from
+	 * the loop, never inside a function called by the owner. May be NULL. */
 	void (*on_drain)(void *ctx);
 };
 
 /* What all streams of one thread share: the read buffer (64 KiB), counters of queued bytes. */
 struct stream_pool;
 struct stream_pool *stream_pool_create(struct loop *loop);
+/* All streams have been closed before; those that linger are dropped. */
 void stream_pool_destroy(struct stream_pool **pool);
+/* Size of the kernel's send buffer (SO_SNDBUF) of streams opened from now on; 0 leaves it. */
+void stream_pool_set_sndbuf(struct stream_pool *pool, int bytes);
+/* Streams that are open, and those that linger after stream_close_flushed(). */
+size_t stream_pool_count(const struct stream_pool *pool);
+size_t stream_pool_lingering(const struct stream_pool *pool);
+struct loop *stream_pool_loop(const struct stream_pool *pool);
 /* Bytes that wait in all send queues of the pool. */
 size_t stream_pool_queued(const struct stream_pool *pool);
 
-/* Takes over fd (made non-blocking, TCP_NODELAY where it is TCP); reading starts at once. */
+/* Takes over fd (made non-blocking; where it is TCP: TCP_NODELAY, and TCP_USER_TIMEOUT of 25 s, so
+ * that a peer that vanished ends it); reading starts at once. */
 struct stream *stream_open(
 	struct stream_pool *pool, int fd, const struct stream_events *events, void *ctx);
 /* Gives the stream to another owner (an upgrade). */
@@ -46,15 +55,17 @@ void stream_close_flushed(struct stream **stream, uint64_t limit_us);
 /* Closes with RST (SO_LINGER 0) after one attempt to send what is queued. */
 void stream_reset(struct stream **stream);
 
-/* Queues a reference of its own to the chunk's bytes; the caller keeps his. */
+/* Queues a reference of its own to the chunk's bytes; the caller keeps his. After the stream broke
+ * it does nothing. */
 void stream_send(struct stream *stream, struct chunk *chunk);
 /* The same from a copy. */
 void stream_send_copy(struct stream *stream, struct bytes b);
-/* Tries to write now instead of at the end of the turn. */
+/* Tries to write now instead of at the end of the turn. What comes of it (on_drain, on_end) comes
+ * at the end of the turn. */
 void stream_flush(struct stream *stream);
 size_t stream_queued(const struct stream *stream);
 /* Monotonic us (loop time) since when the queue has been non-empty without any progress; 0 when
- * empty. */
+ * empty or not tried yet. */
 uint64_t stream_stalled_since(const struct stream *stream);
 void stream_set_low(struct stream *stream, size_t low);
 /* Stops and resumes reading (back-pressure). While paused the peer's end is not noticed. */
@@ -65,8 +76,12 @@ int stream_fd(const struct stream *stream);
  * gone. */
 int stream_release(struct stream **stream);
 
-/* Non-blocking connect for clients: host:port, [v6]:port or unix:PATH. done comes exactly once,
- * never inside; ret_stream is NULL unless err is 0. */
+/* Non-blocking connect for clients: host:port, [v6]:port or unix:PATH. The name of a host is looked
+ * up at once, by getaddrinfo(3), which blocks: for tools and numeric addresses. All addresses of a
+ * host are tried in turn. Refuses at once with ERR_BAD_REQUEST (the address) or ERR_UNREACHABLE (no
+ * such host); else answers 0 and done comes exactly once, never inside, with 0, ERR_UNREACHABLE or
+ * ERR_TIMEOUT; stream is NULL unless err is 0, else it is the receiver's. The connect object is
+ * gone when done comes; cancel only before. timeout_us 0: no limit but the kernel's. */
 typedef void (*stream_connect_fn)(void *ctx, int err, struct stream *stream);
 struct stream_connect;
 int stream_connect_start(struct stream_pool *pool, struct bytes address, uint64_t timeout_us,

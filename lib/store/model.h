@@ -87,6 +87,7 @@ struct message_row {
 	struct bytes nonce;
 	struct bytes auth_tag;
 	struct bytes attachment; /* JSON object as stored, len 0: none */
+	struct uuid imported_id; /* nil: the id is computed (store_message_id) */
 };
 
 #endif

@@ -25,6 +25,7 @@ struct store_call {
 	struct mailbox *reply_to;
 	struct arena *arena;
 	store_done_fn done;
+	void *owner; /* the caller's, set after store_call_init(); the store does not look at it */
 	/* The store's own. */
 	struct store_call *next;
 	void (*work)(struct store_call *call, void *connection);
@@ -60,6 +61,7 @@ struct append_item {
 	enum append_outcome outcome;
 	int err;
 	uint64_t seq;
+	uint32_t epoch_no; /* under which that number was given: part of the message's id */
 	int64_t sent_ms;
 	uint64_t member_version; /* of the room when it was stored */
 };
@@ -123,6 +125,8 @@ struct store_room_create {
 	size_t member_count;
 	/* out */
 	bool created;
+	/* The store's own. */
+	struct room_row asked; /* room as it was given */
 };
 
 /* Rooms for the operator, by name then id, after a place given by the last row of the page before
@@ -163,12 +167,14 @@ struct store_member_remove {
 	struct uuid successor;
 };
 
+/* ERR_NOT_FOUND: no such room. */
 struct store_member_list {
 	struct store_call call;
 	struct uuid room;
 	/* out, by role downwards, then joined_ms */
 	struct member_row *members;
 	size_t count;
+	uint64_t member_version; /* of the room, in the same snapshot */
 };
 
 /* ---- users ---- */
@@ -249,7 +255,7 @@ void store_client_key(const struct uuid *sender, struct bytes client_message_id,
  * with its length. */
 void store_body_hash(const struct append_item *item, uint8_t out[8]);
 
-/* The id of a stored message (computed, DESIGN.md). */
+/* The id of a stored message (computed, DESIGN.md), or the one it was imported with. */
 void store_message_id(
 	const struct store *store, const struct message_row *row, struct uuid *ret_id);
 

@@ -1,5 +1,5 @@
 /* JSON text (RFC 8259) to and from values. Reading is jansson's work (json.c is the only file that
- * sees it); writing is our own, append-only. */
+ * sees it); writing is our own, append-only (json_write.c). */
 #ifndef LIB_VALUE_JSON_H
 #define LIB_VALUE_JSON_H
 
@@ -9,8 +9,10 @@
  * characters, comments, NaN, bad UTF-8, a BOM, bytes behind the value: ERR_BAD_REQUEST, with a
  * short English sentence on the arena in *ret_why (may be NULL) that names the place but not the
  * content. Repeated names: the last wins. \u0000 is kept. An unpaired surrogate escape is not an
- * error here: its text is marked bad_text (names: ERR_BAD_REQUEST). Integers beyond 64 bits become
- * VALUE_DOUBLE. "1.0" and "1e0" are VALUE_DOUBLE. */
+ * error here: its text is marked bad_text and has U+FFFD in its place (names: ERR_BAD_REQUEST).
+ * Integers beyond 64 bits become VALUE_DOUBLE. "1.0" and "1e0" are VALUE_DOUBLE; what no double can
+ * hold (1e999) and \u0000 in a name: ERR_BAD_REQUEST. ERR_NOMEM when memory is exhausted. Nothing
+ * of the result views text. */
 int json_read(
 	struct arena *arena, struct bytes text, struct value *ret_value, const char **ret_why);
 

@@ -27,6 +27,7 @@ struct value {
 	enum value_kind kind;
 	bool bad_text; /* VALUE_TEXT only: it held an unpaired surrogate; it binds to nothing */
 	uint32_t count; /* items or members */
+	uint32_t cap; /* while it is built: room for so many; 0 in what was read */
 	union {
 		bool boolean;
 		int64_t integer;

@@ -1,0 +1,399 @@
+#include "chatd/conn/conn.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "chatd/conn/conns.h"
+#include "chatd/transport/ws.h"
+#include "lib/base/err.h"
+#include "lib/base/log.h"
+#include "lib/conf/conf.h"
+#include "lib/hubproto/handshake.h"
+#include "lib/metrics/metrics.h"
+
+/* Room for the usual message without a second allocation. */
+#define SCRATCH_SIZE 2048
+/* Input that a held connection keeps beyond one message: what one read can bring. */
+#define HELD_SLACK (128 * 1024)
+
+static void conn_set_state(struct conn *conn, enum conn_state state)
+{
+	assert(conn->state < state);
+	conn->state = state;
+}
+
+/* The transport is gone or on its own: everything that refers to the connection lets go. */
+static void conn_end(struct conn *conn)
+{
+	conn_set_state(conn, CONN_ENDED);
+	conn->transport = NULL;
+	op_caller_gone(&conn->caller);
+	conn->events->on_gone(conn);
+	conns_remove(conn->sv->conns, conn);
+	conns_bury(conn->sv->conns, conn);
+}
+
+void conn_send_local(struct conn *conn, struct outmsg_local *local)
+{
+	if (conn->state == CONN_ENDED || conn->codec == NULL) {
+		return;
+	}
+	struct transport *transport = conn->transport;
+	struct chunk *chunk = outmsg_chunk(
+		local, conn->codec->id, transport->ops->framing == FRAMING_WS);
+	if (chunk == NULL) {
+		return;
+	}
+	transport->ops->send(transport, chunk);
+	conn->sv->metrics->messages_out += outmsg_local_count(local);
+	if (transport->ops->queued(transport) > conn->sv->conf->limits.send_queue) {
+		conns_mark_over(conn->sv->conns, conn);
+	}
+}
+
+static void conn_send_outmsg(struct conn *conn, struct outmsg *msg)
+{
+	struct outmsg_local *local = outmsg_local_create(msg);
+	conn_send_local(conn, local);
+	outmsg_local_done(&local);
+}
+
+void conn_send(struct conn *conn, const struct hub_message *message)
+{
+	if (conn->state == CONN_ENDED || conn->codec == NULL) {
+		return;
+	}
+	struct outmsg *msg = outmsg_single(conn->codec, message);
+	conn_send_outmsg(conn, msg);
+	outmsg_unref(&msg);
+}
+
+size_t conn_queued(const struct conn *conn)
+{
+	return conn->transport != NULL ? conn->transport->ops->queued(conn->transport) : 0;
+}
+
+/* The handshake's answer goes before any codec is known: a text frame with one record. */
+static void conn_send_handshake(struct conn *conn, const char *error)
+{
+	struct buf record = {0};
+	buf_reserve(&record, WS_HEADROOM + 64);
+	record.len = WS_HEADROOM;
+	handshake_write_response(&record, error);
+	bool ws = conn->transport->ops->framing == FRAMING_WS;
+	char *payload = record.data + WS_HEADROOM;
+	size_t len = record.len - WS_HEADROOM;
+	char *start = ws ? ws_frame_in_place(payload, len, false) : payload;
+	struct chunk *chunk = chunk_copy(bytes_of(start, (size_t)(payload + len - start)));
+	conn->transport->ops->send(conn->transport, chunk);
+	chunk_unref(chunk);
+	buf_finish(&record);
+}
+
+void conn_close(struct conn *conn, const char *error, bool allow_reconnect)
+{
+	if (conn->state == CONN_ENDED) {
+		return;
+	}
+	if (conn->codec != NULL) {
+		struct hub_message message = {
+			.type = HUB_CLOSE,
+			.error = bytes_str(error),
+			.allow_reconnect = allow_reconnect,
+		};
+		conn_send(conn, &message);
+	}
+	struct transport *transport = conn->transport;
+	conn_end(conn);
+	transport->ops->close(transport);
+}
+
+void conn_fail(struct conn *conn, const char *detail)
+{
+	char text[512] = "Connection closed with an error.";
+	if (detail != NULL && conn->sv->conf->hub.detailed_errors) {
+		snprintf(text, sizeof(text), "Connection closed with an error. %s", detail);
+	}
+	conn_close(conn, text, true);
+}
+
+static void conn_refuse_handshake(struct conn *conn, const char *error)
+{
+	conn_send_handshake(conn, error);
+	struct transport *transport = conn->transport;
+	conn_end(conn);
+	transport->ops->close(transport);
+}
+
+static void conn_take_handshake(struct conn *conn, struct bytes record)
+{
+	const struct conf *conf = conn->sv->conf;
+	struct handshake_request request;
+	const char *error = NULL;
+	bool binary_ok = true;
+	int err = handshake_read(
+		conn->scratch, record, binary_ok, conf->hub.detailed_errors, &request, &error);
+	if (err != 0) {
+		conn_refuse_handshake(conn, error);
+		return;
+	}
+	conn->codec = request.codec;
+	conn_send_handshake(conn, NULL);
+	conn_set_state(conn, CONN_OPENING);
+	conn->last_ping_us = loop_now_us(conn->sv->loop);
+	conn->events->on_handshake(conn);
+}
+
+static void conn_take_message(struct conn *conn, const struct hub_message *message)
+{
+	conn->sv->metrics->messages_in++;
+	switch (message->type) {
+	case HUB_PING:
+		conn->client_pings = true;
+		return;
+	case HUB_CLOSE:
+		conn_close(conn, NULL, false);
+		return;
+	case HUB_ACK:
+	case HUB_SEQUENCE:
+	case HUB_UNKNOWN:
+		return; /* nothing was promised for them: skipped, as clients skip them */
+	case HUB_INVOCATION:
+	case HUB_STREAM_INVOCATION:
+	case HUB_STREAM_ITEM:
+	case HUB_COMPLETION:
+	case HUB_CANCEL_INVOCATION:
+		break;
+	}
+	if (conn->events->on_message(conn, message, conn->scratch)) {
+		conn->scratch = NULL;
+	}
+}
+
+static void conn_take_record(struct conn *conn, struct bytes record)
+{
+	if (conn->scratch == NULL) {
+		conn->scratch = arena_create(SCRATCH_SIZE);
+	}
+	if (conn->state == CONN_HANDSHAKE) {
+		conn_take_handshake(conn, record);
+		return;
+	}
+	struct hub_message message;
+	const char *why = NULL;
+	if (conn->codec->read(conn->scratch, record, &message, &why) != 0) {
+		char detail[256];
+		snprintf(detail, sizeof(detail), "InvalidDataException: %s", why);
+		conn_fail(conn, detail);
+		return;
+	}
+	conn_take_message(conn, &message);
+}
+
+static void conn_refuse_record(struct conn *conn, int err, size_t max)
+{
+	if (conn->state == CONN_HANDSHAKE) {
+		conn_refuse_handshake(conn, "Handshake was canceled.");
+		return;
+	}
+	char detail[192] = "InvalidDataException: Error reading the message's length.";
+	if (err == ERR_TOO_LARGE) {
+		snprintf(detail, sizeof(detail),
+			"InvalidDataException: The maximum message size of %zuB was exceeded. The "
+			"message size can be configured in AddHubOptions.",
+			max);
+	}
+	conn_fail(conn, detail);
+}
+
+void conn_expire_handshake(struct conn *conn)
+{
+	conn_refuse_handshake(conn, "Handshake was canceled.");
+}
+
+void conn_abort(struct conn *conn)
+{
+	if (conn->state == CONN_ENDED) {
+		return;
+	}
+	struct transport *transport = conn->transport;
+	conn_end(conn);
+	transport->ops->abort(transport);
+}
+
+void conn_drop_slow(struct conn *conn)
+{
+	conn->sv->metrics->slow_clients_dropped++;
+	log_event(LOG_INFO, "slow client dropped", LOG_STR("connection", conn->id_text),
+		LOG_INT("queued", conn_queued(conn)));
+	conn_close(conn, "Connection closed: it reads too slowly.", true);
+}
+
+/* Before the codec is known records are those of the handshake: JSON's. */
+static const struct hub_codec *conn_codec(const struct conn *conn)
+{
+	return conn->codec != NULL ? conn->codec : &hub_codec_json;
+}
+
+/* Takes whole records off *input until none is left, input is held, or the connection ends. */
+static void conn_take_records(struct conn *conn, struct bytes *input)
+{
+	size_t max = conn->sv->conf->hub.max_message_size;
+	while (conn->state != CONN_ENDED && !conn->held && input->len > 0) {
+		struct bytes record;
+		int err = conn_codec(conn)->next_record(input, max, &conn->scanned, &record);
+		if (err == ERR_AGAIN) {
+			return;
+		}
+		if (err != 0) {
+			conn_refuse_record(conn, err, max);
+			return;
+		}
+		conn->scanned = 0;
+		conn->last_received_us = loop_now_us(conn->sv->loop);
+		conn_take_record(conn, record);
+		if (conn->scratch != NULL) {
+			arena_reset(conn->scratch);
+		}
+	}
+}
+
+static void conn_drop_scratch(struct conn *conn)
+{
+	if (conn->scratch != NULL) {
+		arena_destroy(&conn->scratch);
+	}
+}
+
+void conn_take_input(struct conn *conn)
+{
+	if (conn->held || conn->in_input || conn->state == CONN_ENDED) {
+		return;
+	}
+	struct bytes input = buf_bytes(&conn->input);
+	conn->in_input = true;
+	conn_take_records(conn, &input);
+	conn->in_input = false;
+	if (conn->state == CONN_ENDED || input.len == 0) {
+		buf_finish(&conn->input);
+	} else {
+		buf_consume(&conn->input, conn->input.len - input.len);
+	}
+	conn_drop_scratch(conn);
+}
+
+static void conn_keep(struct conn *conn, struct bytes rest)
+{
+	size_t max = conn->sv->conf->hub.max_message_size + HELD_SLACK;
+	if (conn->input.len + rest.len > max || buf_try_reserve(&conn->input, rest.len) != 0) {
+		conn_fail(conn, "InvalidDataException: Too much input is waiting.");
+		return;
+	}
+	buf_append_bytes(&conn->input, rest);
+}
+
+static void conn_on_payload(void *ctx, struct bytes payload)
+{
+	struct conn *conn = ctx;
+	if (conn->state == CONN_ENDED) {
+		return;
+	}
+	if (conn->held || conn->in_input || list_linked(&conn->in_resumed)) {
+		conn_keep(conn, payload);
+		return;
+	}
+	if (conn->input.len > 0) {
+		conn_keep(conn, payload);
+		if (conn->state != CONN_ENDED) {
+			conn_take_input(conn);
+		}
+		return;
+	}
+	conn->in_input = true;
+	conn_take_records(conn, &payload);
+	conn->in_input = false;
+	if (conn->state != CONN_ENDED && payload.len > 0) {
+		conn_keep(conn, payload);
+	}
+	conn_drop_scratch(conn);
+}
+
+static void conn_on_end(void *ctx, int err)
+{
+	struct conn *conn = ctx;
+	(void)err;
+	if (conn->state != CONN_ENDED) {
+		conn_end(conn);
+	}
+}
+
+static void conn_on_drain(void *ctx)
+{
+	struct conn *conn = ctx;
+	if (conn->state == CONN_OPEN && conn->events->on_drain != NULL) {
+		conn->events->on_drain(conn);
+	}
+}
+
+static const struct transport_events conn_transport_events = {
+	.on_payload = conn_on_payload,
+	.on_end = conn_on_end,
+	.on_drain = conn_on_drain,
+};
+
+void conn_hold(struct conn *conn)
+{
+	if (!conn->held && conn->state != CONN_ENDED) {
+		conn->held = true;
+		conn->transport->ops->pause(conn->transport);
+	}
+}
+
+void conn_release(struct conn *conn)
+{
+	if (!conn->held || conn->state == CONN_ENDED) {
+		return;
+	}
+	conn->held = false;
+	conn->transport->ops->resume(conn->transport);
+	if (conn->input.len > 0) {
+		conns_mark_resumed(conn->sv->conns, conn);
+	}
+}
+
+void conn_set_principal(struct conn *conn, struct principal *principal)
+{
+	struct principal *old = conn->principal;
+	conn->principal = principal_ref(principal);
+	principal_unref(&old);
+}
+
+void conn_opened(struct conn *conn)
+{
+	if (conn->state == CONN_OPENING) {
+		conn_set_state(conn, CONN_OPEN);
+		conn_release(conn);
+	}
+}
+
+struct conn *conn_open(struct services *sv, struct transport *transport,
+	struct principal *principal, const struct uuid *id, const struct conn_events *events)
+{
+	struct conn *conn = mem_zalloc(sizeof(*conn));
+	conn->sv = sv;
+	conn->transport = transport;
+	conn->events = events;
+	conn->principal = principal_ref(principal);
+	conn->id = *id;
+	conn_id_format(id, conn->id_text);
+	op_caller_init(&conn->caller, NULL); /* the hub gives its events with the handshake */
+	list_init(&conn->calls);
+	list_init(&conn->rooms);
+	conn->opened_us = conn->last_received_us = loop_now_us(sv->loop);
+	transport_own(transport, &conn_transport_events, conn);
+	transport->ops->set_low(transport, sv->conf->limits.send_queue / 2);
+	conns_add(sv->conns, conn);
+	sv->metrics->connections_opened++;
+	return conn;
+}

@@ -1,0 +1,327 @@
+#include "chatd/conn/conns.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "lib/base/err.h"
+#include "lib/base/log.h"
+#include "lib/conf/conf.h"
+#include "lib/metrics/metrics.h"
+#include "lib/net/stream.h"
+
+/* Deadlines are looked at this often, or four times within the shortest of them. */
+#define SWEEP_MAX_US 1000000
+#define SWEEP_MIN_US 10000
+
+struct conns {
+	struct services *sv;
+	void (*on_hold_over)(struct conn *conn);
+	struct map by_id;
+	struct map users;
+	struct list all;
+	struct list graves; /* ended ones, freed at the end of the turn */
+	struct list over;   /* whose send queue passed its bound in this turn */
+	struct list resumed; /* whose held input goes on */
+	struct loop_defer burial, dropping, resuming;
+	struct loop_timer *sweep;
+	struct outmsg *pings[HUB_CODEC_COUNT];
+	uint64_t drain_at_us, drain_step_us; /* when the next one is closed, 0: not draining */
+};
+
+static struct bytes conn_key(const struct map_node *node)
+{
+	return uuid_bytes(&CONTAINER_OF(node, const struct conn, by_id)->id);
+}
+
+static struct bytes user_key(const struct map_node *node)
+{
+	return uuid_bytes(&CONTAINER_OF(node, const struct conn_user, node)->id);
+}
+
+static void conns_bury_all(void *ctx)
+{
+	struct conns *conns = ctx;
+	struct list_node *node;
+	while ((node = list_pop(&conns->graves)) != NULL) {
+		struct conn *conn = CONTAINER_OF(node, struct conn, in_conns);
+		if (conn->scratch != NULL) {
+			arena_destroy(&conn->scratch);
+		}
+		buf_finish(&conn->input);
+		principal_unref(&conn->principal);
+		free(conn);
+	}
+}
+
+static void conns_drop_over(void *ctx)
+{
+	struct conns *conns = ctx;
+	struct list_node *node;
+	while ((node = list_pop(&conns->over)) != NULL) {
+		conn_drop_slow(CONTAINER_OF(node, struct conn, in_over));
+	}
+}
+
+static void conns_resume(void *ctx)
+{
+	struct conns *conns = ctx;
+	struct list_node *node;
+	while ((node = list_pop(&conns->resumed)) != NULL) {
+		conn_take_input(CONTAINER_OF(node, struct conn, in_resumed));
+	}
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t sweep_interval(const struct conf *conf)
+{
+	uint64_t us = least(conf->hub.handshake_timeout_us, conf->hub.client_timeout_us);
+	us = least(us, conf->hub.keepalive_us);
+	us = least(us, conf->hub.restore_hold_us > 0 ? conf->hub.restore_hold_us : us);
+	us = least(us, conf->limits.send_stall_us) / 4;
+	us = least(us, SWEEP_MAX_US);
+	return us < SWEEP_MIN_US ? SWEEP_MIN_US : us;
+}
+
+static void conns_ping(struct conns *conns, struct conn *conn)
+{
+	unsigned id = conn->codec->id;
+	if (conns->pings[id] == NULL) {
+		struct hub_message ping = {.type = HUB_PING};
+		conns->pings[id] = outmsg_single(conn->codec, &ping);
+	}
+	struct outmsg_local *local = outmsg_local_create(conns->pings[id]);
+	conn_send_local(conn, local);
+	outmsg_local_done(&local);
+}
+
+/* A reader that takes nothing for too long, or lets too much pile up, is closed; it comes back by its sequence numbers. */
+static bool conn_is_slow(const struct conn *conn, const struct conf *conf, uint64_t now)
+{
+	uint64_t since = conn->transport->ops->stalled_since(conn->transport);
+	if (since != 0 && now > since && now - since >= conf->limits.send_stall_us) {
+		return true;
+	}
+	return conn_queued(conn) > conf->limits.send_queue;
+}
+
+static bool conn_expired(const struct conn *conn, int64_t wall_ms)
+{
+	return wall_ms >= conn->principal->expires_ms;
+}
+
+/* One connection's deadlines. It may end here. */
+static void conns_look_at(struct conns *conns, struct conn *conn, uint64_t now, int64_t wall_ms)
+{
+	const struct conf *conf = conns->sv->conf;
+	if (conn->state == CONN_HANDSHAKE) {
+		if (now - conn->opened_us >= conf->hub.handshake_timeout_us) {
+			conn_expire_handshake(conn);
+		}
+		return;
+	}
+	if (conn_expired(conn, wall_ms)) {
+		conn_close(conn, "Connection closed: the token has expired.", true);
+		return;
+	}
+	if (conn_is_slow(conn, conf, now)) {
+		conn_drop_slow(conn);
+		return;
+	}
+	if (conn->client_pings && !conn->held && now - conn->last_received_us >= conf->hub.client_timeout_us) {
+		conn_fail(conn, "OperationCanceledException: Client hasn't sent a message/ping within "
+				"the configured ClientTimeoutInterval.");
+		return;
+	}
+	if (now - conn->last_ping_us >= conf->hub.keepalive_us) {
+		conn->last_ping_us = now;
+		conns_ping(conns, conn);
+	}
+	if (conn->hold_until_us != 0 && now >= conn->hold_until_us) {
+		conn->hold_until_us = 0;
+		conns->on_hold_over(conn);
+	}
+}
+
+static void conns_drain_some(struct conns *conns, uint64_t now)
+{
+	while (conns->drain_at_us != 0 && now >= conns->drain_at_us) {
+		struct list_node *node = list_first(&conns->all);
+		if (node == NULL) {
+			return;
+		}
+		conn_close(CONTAINER_OF(node, struct conn, in_conns), NULL, true);
+		conns->drain_at_us += conns->drain_step_us;
+	}
+}
+
+/* All send queues together are bounded: the largest is closed first. */
+static void conns_bound_memory(struct conns *conns)
+{
+	size_t max = conns->sv->conf->limits.send_memory / conns->sv->worker_count;
+	while (stream_pool_queued(conns->sv->streams) > max) {
+		struct conn *largest = NULL;
+		size_t most = 0;
+		LIST_FOREACH(&conns->all, node)
+		{
+			struct conn *conn = CONTAINER_OF(node, struct conn, in_conns);
+			if (conn_queued(conn) > most) {
+				most = conn_queued(conn);
+				largest = conn;
+			}
+		}
+		if (largest == NULL) {
+			return;
+		}
+		conn_drop_slow(largest);
+	}
+}
+
+static void conns_sweep(void *ctx)
+{
+	struct conns *conns = ctx;
+	uint64_t now = loop_now_us(conns->sv->loop);
+	int64_t wall_ms = clock_wall_ms(conns->sv->clock);
+	LIST_FOREACH(&conns->all, node)
+	{
+		conns_look_at(conns, CONTAINER_OF(node, struct conn, in_conns), now, wall_ms);
+	}
+	conns_bound_memory(conns);
+	conns_drain_some(conns, now);
+	uint64_t next = sweep_interval(conns->sv->conf);
+	if (conns->drain_at_us != 0) {
+		next = SWEEP_MIN_US;
+	}
+	loop_timer_set(conns->sweep, next);
+}
+
+struct conns *conns_create(struct services *sv, void (*on_hold_over)(struct conn *conn))
+{
+	struct conns *conns = mem_zalloc(sizeof(*conns));
+	conns->sv = sv;
+	conns->on_hold_over = on_hold_over;
+	map_init(&conns->by_id, conn_key);
+	map_init(&conns->users, user_key);
+	list_init(&conns->all);
+	list_init(&conns->graves);
+	list_init(&conns->over);
+	list_init(&conns->resumed);
+	loop_defer_init(&conns->resuming, conns_resume, conns);
+	loop_defer_init(&conns->dropping, conns_drop_over, conns);
+	loop_defer_init(&conns->burial, conns_bury_all, conns);
+	conns->sweep = loop_timer_create(sv->loop, conns_sweep, conns);
+	loop_timer_set(conns->sweep, sweep_interval(sv->conf));
+	return conns;
+}
+
+void conns_destroy(struct conns **conns)
+{
+	struct conns *gone = *conns;
+	*conns = NULL;
+	if (gone == NULL) {
+		return;
+	}
+	assert(list_empty(&gone->all));
+	loop_defer_cancel(&gone->burial);
+	loop_defer_cancel(&gone->dropping);
+	loop_defer_cancel(&gone->resuming);
+	conns_bury_all(gone);
+	loop_timer_destroy(&gone->sweep);
+	for (unsigned id = 0; id < HUB_CODEC_COUNT; id++) {
+		outmsg_unref(&gone->pings[id]);
+	}
+	map_finish(&gone->by_id);
+	map_finish(&gone->users);
+	free(gone);
+}
+
+size_t conns_count(const struct conns *conns)
+{
+	return conns->by_id.count;
+}
+
+struct conn *conns_find(const struct conns *conns, const struct uuid *id)
+{
+	struct map_node *node = map_find(&conns->by_id, uuid_bytes(id));
+	return node != NULL ? CONTAINER_OF(node, struct conn, by_id) : NULL;
+}
+
+struct conn_user *conns_user(const struct conns *conns, const struct uuid *user)
+{
+	struct map_node *node = map_find(&conns->users, uuid_bytes(user));
+	return node != NULL ? CONTAINER_OF(node, struct conn_user, node) : NULL;
+}
+
+void conns_drain(struct conns *conns, uint64_t spread_us)
+{
+	uint64_t now = loop_now_us(conns->sv->loop);
+	size_t count = conns_count(conns);
+	conns->drain_step_us = count > 0 ? spread_us / count : 0;
+	conns->drain_at_us = now;
+	conns_drain_some(conns, now);
+	loop_timer_set(conns->sweep, SWEEP_MIN_US);
+}
+
+void conns_abort_all(struct conns *conns)
+{
+	LIST_FOREACH(&conns->all, node)
+	{
+		conn_abort(CONTAINER_OF(node, struct conn, in_conns));
+	}
+}
+
+void conns_add(struct conns *conns, struct conn *conn)
+{
+	map_insert(&conns->by_id, &conn->by_id);
+	list_append(&conns->all, &conn->in_conns);
+	struct conn_user *user = conns_user(conns, &conn->principal->user_id);
+	if (user == NULL) {
+		user = mem_zalloc(sizeof(*user));
+		user->id = conn->principal->user_id;
+		list_init(&user->conns);
+		map_insert(&conns->users, &user->node);
+	}
+	conn->user = user;
+	list_append(&user->conns, &conn->in_user);
+	conns->sv->metrics->connections++;
+}
+
+void conns_remove(struct conns *conns, struct conn *conn)
+{
+	map_remove(&conns->by_id, &conn->by_id);
+	list_remove(&conn->in_conns);
+	list_remove(&conn->in_user);
+	list_remove(&conn->in_over);
+	list_remove(&conn->in_resumed);
+	if (list_empty(&conn->user->conns)) {
+		map_remove(&conns->users, &conn->user->node);
+		free(conn->user);
+	}
+	conn->user = NULL;
+	conns->sv->metrics->connections--;
+}
+
+void conns_mark_over(struct conns *conns, struct conn *conn)
+{
+	if (!list_linked(&conn->in_over)) {
+		list_append(&conns->over, &conn->in_over);
+		loop_defer(conns->sv->loop, &conns->dropping, LOOP_GATHER);
+	}
+}
+
+void conns_mark_resumed(struct conns *conns, struct conn *conn)
+{
+	if (!list_linked(&conn->in_resumed)) {
+		list_append(&conns->resumed, &conn->in_resumed);
+		loop_defer(conns->sv->loop, &conns->resuming, LOOP_GATHER);
+	}
+}
+
+void conns_bury(struct conns *conns, struct conn *conn)
+{
+	list_append(&conns->graves, &conn->in_conns);
+	loop_defer(conns->sv->loop, &conns->burial, LOOP_FLUSH);
+}

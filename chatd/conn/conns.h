@@ -1,0 +1,38 @@
+/* The hub connections of a worker: by id, by user, and the sweep that keeps their time. */
+#ifndef CHATD_CONN_CONNS_H
+#define CHATD_CONN_CONNS_H
+
+#include "chatd/conn/conn.h"
+
+/* The connections of one user on this worker. Freed with the last one. */
+struct conn_user {
+	struct map_node node; /* key: id */
+	struct uuid id;
+	struct list conns; /* conn.in_user */
+};
+
+struct conns;
+/* on_hold_over: restored rooms of a connection have been held long enough (chatd/room sends what came since). */
+struct conns *conns_create(struct services *sv, void (*on_hold_over)(struct conn *conn));
+/* All must be gone. */
+void conns_destroy(struct conns **conns);
+size_t conns_count(const struct conns *conns);
+struct conn *conns_find(const struct conns *conns, const struct uuid *id);
+/* NULL where the user has no connection here. */
+struct conn_user *conns_user(const struct conns *conns, const struct uuid *user);
+/* Closes all with allowReconnect, spread evenly over spread_us (0: at once). */
+void conns_drain(struct conns *conns, uint64_t spread_us);
+/* Aborts what is left. */
+void conns_abort_all(struct conns *conns);
+
+/* For conn.c. */
+void conns_add(struct conns *conns, struct conn *conn);
+void conns_remove(struct conns *conns, struct conn *conn);
+/* The send queue is over its bound: the connection is closed as slow before the turn ends. */
+void conns_mark_over(struct conns *conns, struct conn *conn);
+/* Its held input goes on at the end of the turn. */
+void conns_mark_resumed(struct conns *conns, struct conn *conn);
+/* Puts an ended connection up for freeing at the end of the turn. */
+void conns_bury(struct conns *conns, struct conn *conn);
+
+#endif

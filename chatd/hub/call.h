@@ -1,0 +1,18 @@
+/* The calls of a connection: one at a time (hub.max_parallel_invocations), but messages to one room may be under way together. */
+#ifndef CHATD_HUB_CALL_H
+#define CHATD_HUB_CALL_H
+
+#include "chatd/conn/conn.h"
+
+struct call;
+
+/* An Invocation or StreamInvocation. true: arena was kept. */
+bool calls_take(struct conn *conn, const struct hub_message *message, struct arena *arena);
+/* The call's operation has ended. */
+void call_done(struct conn *conn, struct call *call, int err);
+/* A call that waited may run now. */
+void calls_go_on(struct conn *conn);
+/* The connection has ended. */
+void calls_drop(struct conn *conn);
+
+#endif

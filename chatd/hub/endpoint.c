@@ -1,0 +1,132 @@
+#include "chatd/hub/endpoint.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "chatd/auth/conn_token.h"
+#include "chatd/auth/jwt.h"
+#include "chatd/auth/principal.h"
+#include "chatd/hub/negotiate.h"
+#include "chatd/hub/origin.h"
+#include "chatd/hub/upgrade.h"
+#include "lib/base/arena.h"
+#include "lib/base/clock.h"
+#include "lib/base/err.h"
+#include "lib/conf/conf.h"
+#include "lib/metrics/metrics.h"
+#include "lib/wire/target.h"
+
+enum route { ROUTE_NONE, ROUTE_HUB, ROUTE_NEGOTIATE };
+
+static struct bytes header(const struct http_exchange *exchange, const char *name)
+{
+	const struct bytes *value = http1_header(&exchange->head.headers, name);
+	return value != NULL ? *value : BYTES_NONE;
+}
+
+/* Path and at most one slash behind it. */
+static bool is_path(struct bytes path, struct bytes wanted)
+{
+	if (path.len == wanted.len + 1 && path.ptr[path.len - 1] == '/') {
+		path.len--;
+	}
+	return bytes_eq_nocase(path, wanted);
+}
+
+static enum route route_of(const struct services *sv, struct bytes path)
+{
+	struct bytes hub = bytes_str(sv->conf->server.hub_path);
+	if (!bytes_starts_nocase(path, hub)) {
+		return ROUTE_NONE;
+	}
+	struct bytes rest = bytes_of(path.ptr + hub.len, path.len - hub.len);
+	if (is_path(rest, BYTES_NONE)) {
+		return ROUTE_HUB;
+	}
+	return is_path(rest, BYTES_LIT("/negotiate")) ? ROUTE_NEGOTIATE : ROUTE_NONE;
+}
+
+bool hub_endpoint_owns(const struct services *sv, struct bytes path)
+{
+	return route_of(sv, path) != ROUTE_NONE;
+}
+
+/* From the header, or on GET from the query, as browsers' WebSockets have no headers. */
+static struct bytes find_token(const struct http_exchange *exchange)
+{
+	struct bytes header_value = header(exchange, "Authorization");
+	struct bytes scheme = BYTES_LIT("Bearer ");
+	if (bytes_starts_nocase(header_value, scheme)) {
+		return bytes_trim(bytes_of(
+			header_value.ptr + scheme.len, header_value.len - scheme.len));
+	}
+	struct bytes token = BYTES_NONE;
+	if (exchange->head.method == HTTP1_GET) {
+		size_t count;
+		if (target_query_get(exchange->query, "access_token", exchange->arena, &token,
+			    &count) != 0) {
+			return BYTES_NONE;
+		}
+	}
+	return token;
+}
+
+static struct principal *authenticate(struct services *sv, struct http_exchange *exchange)
+{
+	struct bytes token = find_token(exchange);
+	struct principal *principal = NULL;
+	int err = ERR_UNAUTHORIZED;
+	if (token.len > 0) {
+		err = principal_cache_verify(sv->principals, sv->verifier, token,
+			clock_wall_ms(sv->clock), &principal, NULL);
+	}
+	if (err != 0) {
+		sv->metrics->auth_failures++;
+		http_respond(exchange, 401, NULL,
+			token.len > 0 ? "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n"
+				      : "WWW-Authenticate: Bearer\r\n",
+			BYTES_NONE);
+		return NULL;
+	}
+	return principal;
+}
+
+static bool is_upgrade(const struct http_exchange *exchange)
+{
+	return http1_header_has_token(&exchange->head.headers, "Upgrade", "websocket");
+}
+
+static void answer_hub(
+	struct services *sv, struct http_exchange *exchange, struct principal *principal)
+{
+	if (exchange->head.method == HTTP1_GET && is_upgrade(exchange)) {
+		upgrade_start(sv, exchange, principal);
+		return;
+	}
+	switch (exchange->head.method) {
+	case HTTP1_GET:
+	case HTTP1_POST:
+	case HTTP1_DELETE:
+		answer_without_transport(sv, exchange, principal);
+		return;
+	default:
+		http_respond(exchange, 405, "text/plain", NULL, BYTES_NONE);
+	}
+}
+
+void hub_endpoint_request(struct services *sv, struct http_exchange *exchange)
+{
+	struct principal *principal = authenticate(sv, exchange);
+	if (principal == NULL) {
+		return;
+	}
+	if (!origin_allowed(sv->conf, header(exchange, "Origin"), header(exchange, "Host"))) {
+		http_respond(exchange, 403, "text/plain", NULL,
+			BYTES_LIT("This Origin is not allowed (server.allowed_origins)"));
+	} else if (route_of(sv, exchange->path) == ROUTE_NEGOTIATE) {
+		negotiate_answer(sv, exchange, principal);
+	} else {
+		answer_hub(sv, exchange, principal);
+	}
+	principal_unref(&principal);
+}

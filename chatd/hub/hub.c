@@ -1,0 +1,77 @@
+#include "chatd/hub/hub.h"
+
+#include <stdlib.h>
+
+#include "chatd/conn/claims.h"
+#include "chatd/hub/call.h"
+#include "chatd/ops/ops.h"
+#include "chatd/room/rooms.h"
+#include "lib/base/err.h"
+#include "lib/base/log.h"
+#include "lib/conf/conf.h"
+
+static void on_op_done(struct op_caller *caller, struct op *op, int err)
+{
+	struct conn *conn = CONTAINER_OF(caller, struct conn, caller);
+	if (op->door != NULL) {
+		call_done(conn, op->door, err);
+		return;
+	}
+	if (err != 0) { /* op_connect */
+		log_event(LOG_WARN, "connection not opened", LOG_STR("connection", conn->id_text),
+			LOG_STR("error", err_code(err)));
+		conn_close(conn, "Connection closed with an error.", true);
+		return;
+	}
+	conn_opened(conn);
+	calls_go_on(conn);
+}
+
+static const struct op_caller_events hub_caller_events = {.done = on_op_done};
+
+static void on_handshake(struct conn *conn)
+{
+	op_caller_init(&conn->caller, &hub_caller_events);
+	struct op *op = op_create(conn->sv, &op_connect, NULL);
+	op_start(op, &conn->caller, conn->principal, conn);
+}
+
+static bool on_message(
+	struct conn *conn, const struct hub_message *message, struct arena *arena)
+{
+	switch (message->type) {
+	case HUB_INVOCATION:
+	case HUB_STREAM_INVOCATION:
+		return calls_take(conn, message, arena);
+	default:
+		return false; /* items, ends and cancels of streams that are not there: ignored */
+	}
+}
+
+static void on_drain(struct conn *conn)
+{
+	rooms_on_drain(conn);
+}
+
+static void on_gone(struct conn *conn)
+{
+	calls_drop(conn);
+	rooms_drop(conn);
+	if (conn->has_claim) {
+		conn->has_claim = false;
+		claims_end(conn->sv, conn->claim_worker, &conn->id,
+			conn->sv->conf->limits.connect_timeout_us);
+	}
+}
+
+const struct conn_events hub_conn_events = {
+	.on_handshake = on_handshake,
+	.on_message = on_message,
+	.on_drain = on_drain,
+	.on_gone = on_gone,
+};
+
+void hub_hold_over(struct conn *conn)
+{
+	rooms_hold_over(conn);
+}

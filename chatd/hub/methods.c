@@ -1,0 +1,129 @@
+#include "chatd/hub/methods.h"
+
+#include "chatd/ops/ops.h"
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+#define ROOM(type)                                                                                 \
+	{                                                                                          \
+		.name = "roomId", .kind = PARAM_TEXT, .offset = offsetof(struct type, room),       \
+		.doc = "Id or alias of the room."                                                  \
+	}
+
+static const struct param join_room[] = {
+	ROOM(join_room_params),
+	{.name = "lastSeq",
+		.kind = PARAM_INT,
+		.flags = PARAM_OPTIONAL | PARAM_NULLABLE,
+		.min = 0,
+		.max = INT64_MAX,
+		.offset = offsetof(struct join_room_params, last_seq),
+		.given = PARAM_GIVEN_AT(struct join_room_params, last_seq_given),
+		.doc = "Number of the last message that was seen."},
+	{.name = "epoch",
+		.kind = PARAM_TEXT,
+		.flags = PARAM_OPTIONAL | PARAM_NULLABLE,
+		.offset = offsetof(struct join_room_params, epoch),
+		.doc = "Epoch that goes with the number."},
+};
+
+static const struct param leave_room[] = {
+	ROOM(leave_room_params),
+};
+
+static const struct param send_message[] = {
+	ROOM(post_message_params),
+	{.name = "content",
+		.kind = PARAM_TEXT,
+		.offset = offsetof(struct post_message_params, content),
+		.doc = "The text."},
+	{.name = "clientMessageId",
+		.kind = PARAM_TEXT,
+		.flags = PARAM_NULLABLE,
+		.offset = offsetof(struct post_message_params, client_message_id),
+		.given = PARAM_GIVEN_AT(struct post_message_params, client_message_id_given),
+		.doc = "Makes the call idempotent."},
+};
+
+/* With two arguments the second is a text or an object. */
+static const struct param send_text[] = {
+	ROOM(post_message_params),
+	{.name = "content",
+		.kind = PARAM_TEXT_OR_OBJECT,
+		.offset = offsetof(struct post_message_params, message),
+		.doc = "The text, or {content, type, clientMessageId, attachment}."},
+};
+
+static const struct param get_history[] = {
+	ROOM(get_history_params),
+	{.name = "beforeSeq",
+		.kind = PARAM_INT,
+		.flags = PARAM_NULLABLE,
+		.min = 1,
+		.max = INT64_MAX,
+		.offset = offsetof(struct get_history_params, before),
+		.given = PARAM_GIVEN_AT(struct get_history_params, before_given),
+		.doc = "Only messages before this number."},
+	{.name = "limit",
+		.kind = PARAM_INT,
+		.flags = PARAM_NULLABLE,
+		.min = 1,
+		.max = 200,
+		.offset = offsetof(struct get_history_params, limit),
+		.given = PARAM_GIVEN_AT(struct get_history_params, limit_given),
+		.doc = "How many at most; null: 50."},
+};
+
+static const struct param sync_rooms[] = {
+	{.name = "rooms",
+		.kind = PARAM_OBJECT,
+		.flags = PARAM_OPEN,
+		.offset = offsetof(struct sync_params, rooms),
+		.doc = "For each room the last number seen, or {seq, epoch}."},
+};
+
+static const struct param refresh_token[] = {
+	{.name = "token",
+		.kind = PARAM_TEXT,
+		.offset = offsetof(struct refresh_token_params, token),
+		.doc = "A new JSON Web Token of the same user."},
+};
+
+static const struct hub_method methods[] = {
+	{"JoinRoom", &op_join_room, join_room, COUNT(join_room), false},
+	{"LeaveRoom", &op_leave_room, leave_room, COUNT(leave_room), false},
+	{"SendMessage", &op_post_message, send_text, COUNT(send_text), true},
+	{"SendMessage", &op_post_message, send_message, COUNT(send_message), true},
+	{"GetHistory", &op_get_history, get_history, COUNT(get_history), false},
+	{"Sync", &op_sync, sync_rooms, COUNT(sync_rooms), false},
+	{"RefreshToken", &op_refresh_token, refresh_token, COUNT(refresh_token), false},
+};
+
+#undef ROOM
+#undef COUNT
+
+const struct hub_method *hub_methods(size_t *ret_count)
+{
+	*ret_count = sizeof(methods) / sizeof(methods[0]);
+	return methods;
+}
+
+static size_t distance(const struct hub_method *method, uint32_t count)
+{
+	return method->param_count > count ? method->param_count - count
+					   : count - method->param_count;
+}
+
+const struct hub_method *hub_method_find(struct bytes name, uint32_t argument_count)
+{
+	const struct hub_method *nearest = NULL;
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		if (!bytes_eq_nocase(bytes_str(methods[i].name), name)) {
+			continue;
+		}
+		if (nearest == NULL ||
+			distance(&methods[i], argument_count) < distance(nearest, argument_count)) {
+			nearest = &methods[i];
+		}
+	}
+	return nearest;
+}

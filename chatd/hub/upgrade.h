@@ -1,0 +1,13 @@
+/* GET PATH with a WebSocket upgrade, and what other requests to PATH are told while there is no other transport. */
+#ifndef CHATD_HUB_UPGRADE_H
+#define CHATD_HUB_UPGRADE_H
+
+#include "chatd/auth/principal.h"
+#include "chatd/net/http_conn.h"
+#include "chatd/op/services.h"
+
+/* Answers now or later; takes its own reference to principal. */
+void upgrade_start(struct services *sv, struct http_exchange *exchange, struct principal *principal);
+void answer_without_transport(struct services *sv, struct http_exchange *exchange, const struct principal *principal);
+
+#endif

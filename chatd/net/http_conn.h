@@ -1,0 +1,124 @@
+/* The HTTP/1.x server of one worker: takes accepted sockets, reads requests, calls the handler,
+ * writes answers, and gives the stream away for upgrades. One exchange at a time for each
+ * connection; pipelined requests wait their turn. */
+#ifndef CHATD_NET_HTTP_CONN_H
+#define CHATD_NET_HTTP_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/bytes.h"
+#include "lib/wire/http1.h"
+
+struct arena;
+struct clock;
+struct loop;
+struct metrics;
+struct stream;
+struct stream_pool;
+
+#define HTTP_PEER_SIZE 64 /* longest peer text with NUL; longer ones are cut */
+
+/* One request and its answer, on the heap. From on_request on it belongs to the handler, who ends
+ * it exactly once, now or later, with http_respond(), http_abort(), or an http_upgrade() that
+ * succeeds; it does not matter whether the peer is still there. The fields are for reading, and
+ * good until that end. */
+struct http_exchange {
+	struct http1_request head; /* views into raw_head */
+	struct bytes raw_head; /* as it came, with the final blank line: for relaying */
+	struct bytes path; /* decoded, NUL-terminated */
+	struct bytes query; /* as it came, without '?' */
+	struct bytes authority; /* of an absolute-form target, else empty */
+	struct bytes body; /* whole; empty after HTTP_ANSWER_NOW */
+	const char *peer; /* as given to http_server_adopt() */
+	struct arena *arena; /* for what must live as long as the exchange */
+};
+
+enum http_decision {
+	HTTP_READ_BODY, /* on_request comes when the whole body is there */
+	HTTP_ANSWER_NOW, /* on_request comes at once, the body is not needed; it is read and
+			    dropped after the answer where it is small, else the connection closes
+			  */
+};
+
+struct http_handler {
+	/* The head is there, and a body is announced (not called otherwise). *body_max may be
+	 * changed from limits.body_max for this request. Must not end the exchange. NULL:
+	 * HTTP_READ_BODY always. */
+	enum http_decision (*on_head)(void *ctx, struct http_exchange *exchange, size_t *body_max);
+	/* Never called from within http_respond() and its like. */
+	void (*on_request)(void *ctx, struct http_exchange *exchange);
+};
+
+struct http_limits {
+	struct http1_limits head;
+	size_t body_max; /* bytes of a body; above: 413 */
+	size_t drain_max; /* bytes of an unread body that are read and dropped to keep a connection
+			   */
+	size_t pipeline_max; /* bytes read ahead while a request is under way; then reading stops */
+	uint64_t header_timeout_us; /* connection or first byte to the end of a head */
+	uint64_t idle_timeout_us; /* between requests */
+	uint64_t body_grace_us; /* a body may take this long, and 1 s for each body_rate bytes */
+	uint64_t body_rate; /* bytes per second, at least 1 */
+	uint64_t send_stall_us; /* an answer that makes no progress for so long is given up */
+	uint64_t sweep_us; /* how often deadlines are looked at */
+};
+
+/* Default head limits; body 128 KiB, drain 64 KiB, pipeline 16 KiB, header 15 s, idle 130 s, body
+ * 5 s and 240 B/s, stall 10 s, sweep 500 ms. */
+extern const struct http_limits http_limits_default;
+
+struct http_server_params {
+	struct loop *loop;
+	struct stream_pool *pool;
+	const struct clock *clock; /* for the Date header */
+	const struct http_limits *limits; /* copied; NULL: the defaults */
+	struct metrics *metrics; /* http_requests is counted; may be NULL */
+	const struct http_handler *handler; /* must outlive the server */
+	void *ctx;
+};
+
+struct http_server;
+
+struct http_server *http_server_create(const struct http_server_params *params);
+/* Not from within a callback of the handler. Closes all connections. Exchanges that are with the
+ * handler are told that their peer has gone and are still to be ended by him; that needs no server.
+ */
+void http_server_destroy(struct http_server **server);
+/* Takes over an accepted socket. */
+void http_server_adopt(struct http_server *server, int fd, const char *peer);
+/* The same with bytes that were read from it before (a socket that came from another worker). */
+void http_server_adopt_early(
+	struct http_server *server, int fd, const char *peer, struct bytes early);
+/* From now on every answer says Connection: close; idle connections are closed at once. */
+void http_server_drain(struct http_server *server);
+/* Connections that are not upgraded. */
+size_t http_server_count(const struct http_server *server);
+
+/* Answers. content_type: NULL for none. extra: NULL, or whole header lines, each with its CRLF (not
+ * Content-Length, Connection, Date). body is copied. Date, Content-Length (not with 204 and 304)
+ * and Connection where it is needed are added; the body is left out for HEAD. status: 200 to 599.
+ * Ends the exchange; where the peer has gone the answer is dropped. */
+void http_respond(struct http_exchange *exchange, int status, const char *content_type,
+	const char *extra, struct bytes body);
+/* Ends the exchange and breaks the connection (RST). */
+void http_abort(struct http_exchange *exchange);
+
+/* Gives the stream away: queues head (a whole 101 or 200 head with its blank line; may be empty),
+ * appends what the peer has sent behind the request to rest, and ends the exchange. The caller
+ * calls stream_set_owner() before he returns to the loop; reading goes on by itself. Errors, and
+ * the exchange is not ended: ERR_CLOSED where the peer has gone or has ended its side,
+ * ERR_BAD_REQUEST where a body is announced that was not read. */
+int http_upgrade(struct http_exchange *exchange, struct bytes head, struct stream **ret_stream,
+	struct buf *rest);
+
+/* gone(ctx) is called once when the peer vanishes or ends its side while the exchange is with the
+ * handler, never from within this call (but in the same turn where it has gone already). The
+ * exchange may be ended inside and must be ended still; an answer is still sent where only the
+ * peer's sending side has ended. NULL takes it back. */
+void http_on_gone(struct http_exchange *exchange, void (*gone)(void *ctx), void *ctx);
+/* Whether that has happened. */
+bool http_is_gone(const struct http_exchange *exchange);
+
+#endif

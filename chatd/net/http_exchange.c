@@ -1,0 +1,232 @@
+#include "chatd/net/http_conn.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "chatd/net/http_internal.h"
+#include "lib/base/arena.h"
+#include "lib/base/clock.h"
+#include "lib/base/err.h"
+#include "lib/metrics/metrics.h"
+#include "lib/net/stream.h"
+
+#define EXCHANGE_ARENA 4096
+
+/* ---- answer heads ---- */
+
+/* IMF-fixdate (RFC 9110 section 5.6.7), made anew once a second; not by strftime(), which would ask
+ * the locale. */
+static const char *date_text(struct http_server *server)
+{
+	static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+	static const char months[12][4] = {
+		"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+	int64_t now_s = clock_wall_ms(server->params.clock) / 1000;
+	if (now_s != server->date_s || server->date[0] == '\0') {
+		time_t seconds = (time_t)now_s;
+		struct tm tm;
+		gmtime_r(&seconds, &tm);
+		server->date_s = now_s;
+		snprintf(server->date, sizeof(server->date), "%s, %02u %s %04u %02u:%02u:%02u GMT",
+			days[tm.tm_wday], (unsigned)tm.tm_mday % 100, months[tm.tm_mon],
+			(unsigned)(tm.tm_year + 1900) % 10000, (unsigned)tm.tm_hour % 100,
+			(unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
+	}
+	return server->date;
+}
+
+void http_answer_head(struct http_server *server, const struct http_answer *answer, struct buf *out)
+{
+	http1_write_status(out, answer->status);
+	http1_write_header(out, "Date", bytes_str(date_text(server)));
+	if (answer->content_type != NULL) {
+		http1_write_header(out, "Content-Type", bytes_str(answer->content_type));
+	}
+	/* RFC 9110 section 8.6: not with 204; with 304 it would speak of another answer. */
+	if (answer->status != 204 && answer->status != 304) {
+		http1_write_header_u64(out, "Content-Length", answer->body_len);
+	}
+	if (!answer->keep) {
+		http1_write_header(out, "Connection", BYTES_LIT("close"));
+	} else if (answer->minor == 0) {
+		http1_write_header(out, "Connection", BYTES_LIT("keep-alive"));
+	}
+	if (answer->extra != NULL) {
+		buf_append_str(out, answer->extra);
+	}
+	http1_write_end(out);
+	if (server->params.metrics != NULL) {
+		server->params.metrics->http_requests++;
+	}
+}
+
+/* ---- life of an exchange ---- */
+
+static void gone_later(void *ctx)
+{
+	http_exchange_tell_gone(ctx);
+}
+
+struct exchange *http_exchange_create(
+	struct http_conn *conn, const struct http1_request *head, size_t consumed)
+{
+	struct arena *arena = arena_create(EXCHANGE_ARENA);
+	struct exchange *x = arena_alloc(arena, sizeof(*x));
+	struct bytes rest = bytes_of(conn->in.data + consumed, conn->in.len - consumed);
+	/* The buffer changes hands, so that the views in head stay good. */
+	x->head_buf = conn->in;
+	buf_init(&conn->in);
+	buf_append_bytes(&conn->in, rest);
+	x->conn = conn;
+	x->loop = conn->server->params.loop;
+	x->body_max = conn->server->limits.body_max;
+	x->public.head = *head;
+	x->public.raw_head = bytes_of(x->head_buf.data, consumed);
+	x->public.peer = arena_strdup(arena, conn->peer);
+	x->public.arena = arena;
+	loop_defer_init(&x->gone_defer, gone_later, x);
+	conn->exchange = x;
+	return x;
+}
+
+void http_exchange_destroy(struct exchange *exchange)
+{
+	struct arena *arena = exchange->public.arena;
+	if (exchange->conn != NULL) {
+		exchange->conn->exchange = NULL;
+	}
+	loop_defer_cancel(&exchange->gone_defer);
+	buf_finish(&exchange->head_buf);
+	buf_finish(&exchange->body_buf);
+	arena_destroy(&arena);
+}
+
+void http_exchange_tell_gone(struct exchange *exchange)
+{
+	void (*gone)(void *ctx) = exchange->gone;
+	exchange->gone = NULL;
+	if (gone != NULL) {
+		gone(exchange->gone_ctx);
+	}
+}
+
+static struct exchange *exchange_of(struct http_exchange *public)
+{
+	return CONTAINER_OF(public, struct exchange, public);
+}
+
+/* ---- what handlers call ---- */
+
+static bool body_is_unread(const struct exchange *x)
+{
+	return x->public.head.framing != HTTP1_BODY_NONE && !http1_body_done(&x->conn->body);
+}
+
+/* Whether another request may follow on the connection. */
+static bool may_keep(const struct exchange *x, bool body_unread)
+{
+	const struct http1_request *head = &x->public.head;
+	const struct http_server *server = x->conn->server;
+	if (!head->keep_alive || server->draining) {
+		return false;
+	}
+	/* Without its 100 a client may send the body or not: what follows could be either. */
+	return !body_unread ||
+	       (!head->expect_continue && head->content_length <= server->limits.drain_max);
+}
+
+static void send_answer(
+	struct http_conn *conn, const struct http_answer *answer, bool head_only, struct bytes body)
+{
+	struct buf head = {NULL, 0, 0};
+	http_answer_head(conn->server, answer, &head);
+	size_t body_len = head_only ? 0 : body.len;
+	struct chunk *chunk = chunk_create(head.len + body_len);
+	memcpy(chunk_space(chunk), head.data, head.len);
+	if (body_len > 0) {
+		memcpy(chunk_space(chunk) + head.len, body.ptr, body_len);
+	}
+	stream_send(conn->stream, chunk);
+	chunk_unref(chunk);
+	buf_finish(&head);
+}
+
+void http_respond(struct http_exchange *exchange, int status, const char *content_type,
+	const char *extra, struct bytes body)
+{
+	struct exchange *x = exchange_of(exchange);
+	struct http_conn *conn = x->conn;
+	assert(status >= 200 && status <= 599);
+	if (conn == NULL) {
+		http_exchange_destroy(x);
+		return;
+	}
+	bool body_unread = body_is_unread(x);
+	bool empty = status == 204 || status == 304;
+	struct http_answer answer = {
+		.status = status,
+		.minor = exchange->head.minor,
+		.keep = may_keep(x, body_unread),
+		.content_type = content_type,
+		.extra = extra,
+		.body_len = empty ? 0 : body.len,
+	};
+	send_answer(conn, &answer, empty || exchange->head.method == HTTP1_HEAD, body);
+	http_exchange_destroy(x);
+	http_conn_answered(conn, answer.keep, body_unread);
+}
+
+void http_abort(struct http_exchange *exchange)
+{
+	struct exchange *x = exchange_of(exchange);
+	struct http_conn *conn = x->conn;
+	http_exchange_destroy(x);
+	if (conn != NULL) {
+		stream_reset(&conn->stream);
+		http_conn_destroy(conn);
+	}
+}
+
+int http_upgrade(struct http_exchange *exchange, struct bytes head, struct stream **ret_stream,
+	struct buf *rest)
+{
+	struct exchange *x = exchange_of(exchange);
+	struct http_conn *conn = x->conn;
+	if (http_is_gone(exchange)) {
+		return ERR_CLOSED;
+	}
+	if (body_is_unread(x)) {
+		return ERR_BAD_REQUEST;
+	}
+	struct stream *stream = conn->stream;
+	conn->stream = NULL;
+	if (head.len > 0) {
+		stream_send_copy(stream, head);
+	}
+	buf_append_bytes(rest, buf_bytes(&conn->in));
+	if (conn->paused) {
+		stream_resume(stream);
+	}
+	http_exchange_destroy(x);
+	http_conn_destroy(conn);
+	*ret_stream = stream;
+	return 0;
+}
+
+void http_on_gone(struct http_exchange *exchange, void (*gone)(void *ctx), void *ctx)
+{
+	struct exchange *x = exchange_of(exchange);
+	x->gone = gone;
+	x->gone_ctx = ctx;
+	if (gone != NULL && http_is_gone(exchange)) {
+		loop_defer(x->loop, &x->gone_defer, LOOP_GATHER);
+	}
+}
+
+bool http_is_gone(const struct http_exchange *exchange)
+{
+	const struct exchange *x = CONTAINER_OF(exchange, const struct exchange, public);
+	return x->conn == NULL || x->conn->ended;
+}

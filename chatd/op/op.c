@@ -1,0 +1,226 @@
+#include "chatd/op/op.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "chatd/auth/principal.h"
+#include "lib/base/err.h"
+#include "lib/base/log.h"
+#include "lib/base/map.h"
+#include "lib/metrics/metrics.h"
+
+/* A step that takes longer is worth a line in the log. */
+#define SLOW_STEP_US 1000000
+
+struct op_list {
+	struct list ops;
+	size_t count;
+};
+
+unsigned services_home_of(const struct services *sv, const struct uuid *room)
+{
+	return (unsigned)(map_hash(uuid_bytes(room)) % sv->worker_count);
+}
+
+struct op_list *op_list_create(void)
+{
+	struct op_list *list = mem_zalloc(sizeof(*list));
+	list_init(&list->ops);
+	return list;
+}
+
+void op_list_destroy(struct op_list **list)
+{
+	free(*list);
+	*list = NULL;
+}
+
+size_t op_list_count(const struct op_list *list)
+{
+	return list->count;
+}
+
+void op_caller_init(struct op_caller *caller, const struct op_caller_events *events)
+{
+	caller->events = events;
+	list_init(&caller->ops);
+}
+
+static void op_set_phase(struct op *op, enum op_phase phase)
+{
+	assert(op->phase != OP_ENDED);
+	op->phase = phase;
+}
+
+static void op_release(struct op *op)
+{
+	list_remove(&op->in_caller);
+	if (list_linked(&op->in_list)) {
+		list_remove(&op->in_list);
+		op->sv->ops->count--;
+	}
+	if (op->principal != NULL) {
+		principal_unref(&op->principal);
+	}
+	struct arena *arena = op->arena;
+	arena_destroy(&arena);
+}
+
+struct op *op_create(struct services *sv, const struct op_def *def, struct arena *arena)
+{
+	if (arena == NULL) {
+		arena = arena_create(0);
+	}
+	struct op *op = arena_alloc(arena, sizeof(*op));
+	op->def = def;
+	op->sv = sv;
+	op->arena = arena;
+	op->params = def->params_size > 0 ? arena_alloc(arena, def->params_size) : NULL;
+	op->state = def->state_size > 0 ? arena_alloc(arena, def->state_size) : NULL;
+	op->result = value_null;
+	return op;
+}
+
+void op_discard(struct op **op)
+{
+	if (*op != NULL) {
+		op_release(*op);
+		*op = NULL;
+	}
+}
+
+static void log_slow(const struct op *op, const struct op_step *step)
+{
+	uint64_t took = loop_now_us(op->sv->loop) - op->step_started_us;
+	if (took >= SLOW_STEP_US) {
+		log_event(LOG_WARN, "slow step", LOG_STR("op", op->def->name), LOG_STR("step", step->name),
+			LOG_INT("ms", took / 1000));
+	}
+}
+
+static void op_end(struct op *op, int err)
+{
+	op_set_phase(op, OP_ENDED);
+	if (err < 0) {
+		op->sv->metrics->ops_failed++;
+		if (op->message == NULL) {
+			op->message = err_text(err);
+		}
+	}
+	struct op_caller *caller = op->caller;
+	if (caller != NULL) {
+		list_remove(&op->in_caller);
+		caller->events->done(caller, op, err < 0 ? err : 0);
+	}
+	op_release(op);
+}
+
+/* Runs steps until one waits or the operation ends. */
+static void op_run(struct op *op)
+{
+	for (;;) {
+		const struct op_step *step = &op->def->steps[op->step];
+		if (step->run == NULL) {
+			op_end(op, 0);
+			return;
+		}
+		if (op->caller == NULL && !op->committed) {
+			op_end(op, ERR_CLOSED);
+			return;
+		}
+		if ((step->flags & OP_COMMIT) != 0) {
+			op->committed = true;
+		}
+		op->step++;
+		op->resumed = false;
+		op->step_started_us = loop_now_us(op->sv->loop);
+		int next = step->run(op);
+		op->resume_err = next == OP_WAIT ? op->resume_err : 0;
+		if (next == OP_WAIT) {
+			if (op->resumed) {
+				continue;
+			}
+			op_set_phase(op, OP_WAITING);
+			return;
+		}
+		if (next == OP_BACK) {
+			assert(op->step >= 2);
+			op->step -= 2;
+			continue;
+		}
+		if (next != OP_NEXT) {
+			op_end(op, next == OP_DONE ? 0 : next);
+			return;
+		}
+	}
+}
+
+void op_start(
+	struct op *op, struct op_caller *caller, struct principal *principal, void *connection)
+{
+	op->principal = principal != NULL ? principal_ref(principal) : NULL;
+	op->connection = connection;
+	op->caller = caller;
+	if (caller != NULL) {
+		list_append(&caller->ops, &op->in_caller);
+	} else {
+		op->committed = true; /* nobody to go away */
+	}
+	list_append(&op->sv->ops->ops, &op->in_list);
+	op->sv->ops->count++;
+	op->sv->metrics->ops_started++;
+	op->started_us = loop_now_us(op->sv->loop);
+	op_run(op);
+}
+
+void op_resume(struct op *op, int err)
+{
+	op->resume_err = err;
+	if (op->phase == OP_RUNNING) {
+		op->resumed = true;
+		return;
+	}
+	assert(op->phase == OP_WAITING);
+	log_slow(op, &op->def->steps[op->step - 1]);
+	op_set_phase(op, OP_RUNNING);
+	op_run(op);
+}
+
+int op_error(const struct op *op)
+{
+	return op->resume_err;
+}
+
+int op_fail(struct op *op, int err, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	op->message = arena_vprintf(op->arena, fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+void op_emit(struct op *op, const struct value *item)
+{
+	if (op->caller != NULL && op->caller->events->emit != NULL) {
+		op->caller->events->emit(op->caller, op, item);
+	}
+}
+
+bool op_congested(struct op *op)
+{
+	return op->caller != NULL && op->caller->events->congested != NULL &&
+		op->caller->events->congested(op->caller, op);
+}
+
+void op_caller_gone(struct op_caller *caller)
+{
+	LIST_FOREACH(&caller->ops, node)
+	{
+		struct op *op = CONTAINER_OF(node, struct op, in_caller);
+		list_remove(node);
+		op->caller = NULL;
+		op->connection = NULL;
+	}
+}

@@ -1,0 +1,134 @@
+/* The operation: a verb of the product, written once in chatd/ops as a table of steps, and the runner that takes it through them.
+ * DESIGN.md «One idea carries the rest». */
+#ifndef CHATD_OP_OP_H
+#define CHATD_OP_OP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "chatd/op/services.h"
+#include "lib/base/arena.h"
+#include "lib/base/list.h"
+#include "lib/value/params.h"
+#include "lib/value/value.h"
+
+struct op;
+struct principal;
+
+/* What a step answers; negative: an error, which ends the operation (see op_fail). */
+enum op_next {
+	OP_NEXT = 1, /* on to the next step in the same turn */
+	OP_WAIT = 2, /* what was started calls op_resume() exactly once */
+	OP_DONE = 3, /* the rest of the steps is not needed */
+	OP_BACK = 4, /* to the step before this one, for work that goes page by page */
+};
+
+typedef int (*op_step_fn)(struct op *op);
+
+enum op_step_flag {
+	/* The point of no return: from this step's start the following steps run whether the caller lives or not; only the reply is
+	 * dropped. */
+	OP_COMMIT = 1,
+};
+
+struct op_step {
+	const char *name;
+	op_step_fn run;
+	unsigned flags;
+};
+
+/* Who may start it; the doors check. */
+enum op_needs {
+	OP_USER = 1,   /* an authenticated user */
+	OP_MEMBER = 2, /* member of the room it names (the operation itself checks) */
+	OP_OPERATOR_READ = 4,
+	OP_OPERATOR_WRITE = 8,
+	OP_CONNECTION = 16, /* a hub connection */
+};
+
+struct op_def {
+	const char *name;
+	const struct op_step *steps; /* ends with a row without run */
+	size_t state_size;	     /* bytes at op->state, zeroed */
+	const struct param *params;
+	size_t param_count;
+	size_t params_size; /* bytes at op->params */
+	unsigned needs;
+	const char *doc;
+};
+
+/* One that starts operations: a hub connection, an HTTP exchange, a control call. Embedded in it. */
+struct op_caller;
+struct op_caller_events {
+	/* Exactly once per operation, unless the caller went first. It may come inside op_start(). The operation and its
+	 * arena live until it returns. err: 0 with op->result, or negative with op->message. */
+	void (*done)(struct op_caller *caller, struct op *op, int err);
+	/* An item of a streaming operation; the value lives on a scratch arena until it returns. NULL where items are not taken. */
+	void (*emit)(struct op_caller *caller, struct op *op, const struct value *item);
+	/* Whether what was emitted piles up; where it answers true it will call op_resume(op, 0) once, when there is
+	 * room again. NULL: never. */
+	bool (*congested)(struct op_caller *caller, struct op *op);
+};
+struct op_caller {
+	const struct op_caller_events *events;
+	struct list ops;
+};
+
+struct op {
+	const struct op_def *def;
+	struct services *sv;
+	struct arena *arena; /* owned */
+	void *params;	     /* bound by the door, in the arena */
+	void *state;	     /* in the arena */
+	struct op_caller *caller; /* NULL once it has gone */
+	struct principal *principal; /* a reference; NULL for operators */
+	void *connection; /* struct conn of a hub call, NULL for others and once it has gone */
+	void *door;	  /* the door's own note, untouched */
+	struct value result;
+	const char *message; /* of a failure; on the arena or constant */
+	/* The runner's own. */
+	struct list_node in_caller, in_list;
+	size_t step;
+	int resume_err;
+	enum op_phase {
+		OP_RUNNING, /* a step is being run, or the next one is about to be */
+		OP_WAITING, /* an answer is outstanding: op_resume() will come */
+		OP_ENDED,   /* answered or dropped; being released */
+	} phase;
+	bool committed; /* the OP_COMMIT step was started */
+	bool resumed;	/* op_resume() came inside the step that then answers OP_WAIT */
+	uint64_t started_us, step_started_us;
+};
+
+/* All operations of a worker that have not ended. */
+struct op_list;
+struct op_list *op_list_create(void);
+void op_list_destroy(struct op_list **list);
+size_t op_list_count(const struct op_list *list);
+
+void op_caller_init(struct op_caller *caller, const struct op_caller_events *events);
+/* The caller goes: its operations that have not committed end as soon as nothing is outstanding, the others run on without it. */
+void op_caller_gone(struct op_caller *caller);
+
+/* Makes an operation with an arena of its own or, where arena is not NULL, on that one (ownership passes). params and
+ * state are zeroed. */
+struct op *op_create(struct services *sv, const struct op_def *def, struct arena *arena);
+/* Releases an operation that was never started. */
+void op_discard(struct op **op);
+/* Takes a reference to principal (may be NULL), and runs. The operation belongs to the runner from here on. */
+void op_start(struct op *op, struct op_caller *caller, struct principal *principal, void *connection);
+
+/* What a step waited for has come. err is for the next step to look at (op_error); it does not end the operation by itself.
+ * Exactly once per OP_WAIT, on the operation's worker. */
+void op_resume(struct op *op, int err);
+/* What op_resume() brought. */
+int op_error(const struct op *op);
+/* Sets the message of a failure and gives err back: return op_fail(op, ERR_BAD_ROOM, "..."). */
+int op_fail(struct op *op, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Hands one item to the caller, if it is still there. */
+void op_emit(struct op *op, const struct value *item);
+/* Asked after emitting: true means that the step must answer OP_WAIT. */
+bool op_congested(struct op *op);
+
+#endif

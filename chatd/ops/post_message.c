@@ -1,0 +1,248 @@
+#include "chatd/ops/access.h"
+#include "chatd/ops/ops.h"
+#include "chatd/room/home.h"
+#include "chatd/room/render.h"
+#include "chatd/room/rooms.h"
+#include "lib/base/err.h"
+#include "lib/base/utf8.h"
+#include "lib/conf/conf.h"
+#include "lib/value/json.h"
+
+#define CLIENT_ID_MAX 128
+#define URL_MAX 2048
+
+struct post_message {
+	struct room_access access;
+	struct home_send send;
+	struct op *op;
+};
+
+const char *const post_message_types[] = {"Text", "Image", "File", NULL};
+static const enum message_type type_of[] = {MESSAGE_TEXT, MESSAGE_IMAGE, MESSAGE_FILE};
+
+/* The form with one object: {content, type, clientMessageId, attachment}. */
+static const struct param object_form[] = {
+	{.name = "content",
+		.kind = PARAM_TEXT,
+		.offset = offsetof(struct post_message_params, content),
+		.doc = "The text; of images and files the caption."},
+	{.name = "type",
+		.kind = PARAM_CHOICE,
+		.flags = PARAM_OPTIONAL,
+		.choices = post_message_types,
+		.offset = offsetof(struct post_message_params, type),
+		.given = PARAM_GIVEN_AT(struct post_message_params, type_given),
+		.doc = "Text, Image or File."},
+	{.name = "clientMessageId",
+		.kind = PARAM_TEXT,
+		.flags = PARAM_OPTIONAL | PARAM_NULLABLE,
+		.offset = offsetof(struct post_message_params, client_message_id),
+		.given = PARAM_GIVEN_AT(struct post_message_params, client_message_id_given),
+		.doc = "Makes the call idempotent."},
+	{.name = "attachment",
+		.kind = PARAM_OBJECT,
+		.flags = PARAM_OPTIONAL | PARAM_NULLABLE,
+		.offset = offsetof(struct post_message_params, attachment),
+		.doc = "{url, name, mediaType, size} of an image or file."},
+};
+
+static int read_forms(struct op *op, struct post_message_params *params)
+{
+	if (params->message == NULL) {
+		return 0;
+	}
+	if (params->message->kind == VALUE_TEXT && !params->message->bad_text) {
+		params->content = params->message->text;
+		return 0;
+	}
+	struct params_error error;
+	if (params_bind_object(object_form, sizeof(object_form) / sizeof(object_form[0]),
+		    params->message, params, &error) != 0) {
+		return op_fail(
+			op, ERR_BAD_CONTENT, "%s", params_error_text(op->arena, &error));
+	}
+	return 0;
+}
+
+static bool is_storable(struct bytes text)
+{
+	return utf8_valid(text) && memchr(text.ptr != NULL ? text.ptr : "", 0, text.len) == NULL;
+}
+
+static int check_text(struct op *op, const struct post_message_params *params)
+{
+	size_t max = op->sv->conf->limits.max_content;
+	bool needs_text = params->attachment == NULL;
+	if (params->content.len == 0 && needs_text) {
+		return op_fail(op, ERR_BAD_CONTENT, "a message needs content");
+	}
+	if (params->content.len > max) {
+		return op_fail(op, ERR_BAD_CONTENT,
+			"the content has %zu bytes, at most %zu are allowed", params->content.len,
+			max);
+	}
+	if (!is_storable(params->content)) {
+		return op_fail(op, ERR_BAD_CONTENT, "the content is no text (U+0000?)");
+	}
+	if (params->client_message_id_given != PARAM_PRESENT) {
+		return 0;
+	}
+	struct bytes id = params->client_message_id;
+	if (id.len < 1 || id.len > CLIENT_ID_MAX || !is_storable(id)) {
+		return op_fail(op, ERR_BAD_CONTENT,
+			"clientMessageId must be 1 to %d bytes of text", CLIENT_ID_MAX);
+	}
+	return 0;
+}
+
+/* Only what the model knows is stored. */
+static int take_attachment(struct op *op, const struct post_message_params *params,
+	struct append_item *item)
+{
+	bool wanted = item->type == MESSAGE_IMAGE || item->type == MESSAGE_FILE;
+	if (params->attachment == NULL) {
+		return wanted ? op_fail(op, ERR_BAD_CONTENT,
+					"an image or file needs an attachment with a url")
+			      : 0;
+	}
+	const struct value *url = value_get_nocase(params->attachment, "url");
+	if (!wanted || url == NULL || url->kind != VALUE_TEXT || url->bad_text ||
+		url->text.len == 0 || url->text.len > URL_MAX || !is_storable(url->text)) {
+		return op_fail(op, ERR_BAD_CONTENT,
+			"an attachment goes with type Image or File and has a url of 1 to %d bytes",
+			URL_MAX);
+	}
+	static const char *const names[] = {"url", "name", "mediaType", "size"};
+	struct value kept = value_object(op->arena, 4);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const struct value *member = value_get_nocase(params->attachment, names[i]);
+		bool text = member != NULL && member->kind == VALUE_TEXT && !member->bad_text &&
+			member->text.len <= URL_MAX && is_storable(member->text);
+		bool number = member != NULL && member->kind == VALUE_INT;
+		if (text || number) {
+			value_put(&kept, names[i], *member);
+		}
+	}
+	struct buf json = {0};
+	json_write(&json, &kept);
+	item->attachment = arena_dup(op->arena, buf_bytes(&json));
+	buf_finish(&json);
+	return 0;
+}
+
+static int find(struct op *op)
+{
+	struct post_message *state = op->state;
+	struct post_message_params *params = op->params;
+	state->op = op;
+	int err = read_forms(op, params);
+	if (err == 0) {
+		err = check_text(op, params);
+	}
+	if (err != 0) {
+		return err;
+	}
+	return access_find(op, &state->access, params->room);
+}
+
+static void on_stored(struct home_call *call, int err)
+{
+	struct home_send *send = CONTAINER_OF(call, struct home_send, call);
+	op_resume(CONTAINER_OF(send, struct post_message, send)->op, err);
+}
+
+static int prepare(struct op *op)
+{
+	struct post_message *state = op->state;
+	const struct post_message_params *params = op->params;
+	struct append_item *item = &state->send.item;
+	int err = access_check_member(op, &state->access);
+	if (err != 0) {
+		return err;
+	}
+	if (state->access.info.archived) {
+		return op_fail(op, ERR_ARCHIVED, "the room is archived");
+	}
+	if (state->access.info.encrypted) {
+		return op_fail(op, ERR_BAD_CONTENT, "the room is encrypted: plaintext is refused");
+	}
+	item->room = state->access.info.id;
+	item->sender = op->principal->user_id;
+	item->type = type_of[params->type];
+	item->content = params->content;
+	err = take_attachment(op, params, item);
+	if (err != 0) {
+		return err;
+	}
+	if (params->client_message_id_given == PARAM_PRESENT) {
+		item->client_message_id = params->client_message_id;
+		store_client_key(&item->sender, item->client_message_id, item->client_key);
+	} else {
+		struct uuid key;
+		uuid_v7(clock_wall_ms(op->sv->clock), &key);
+		memcpy(item->client_key, key.b, sizeof(key.b));
+	}
+	store_body_hash(item, item->body_hash);
+	return OP_NEXT;
+}
+
+static int insert(struct op *op)
+{
+	struct post_message *state = op->state;
+	home_send(op->sv, &state->send, on_stored);
+	return OP_WAIT;
+}
+
+/* The home has published it by now: on the sender's own connection the message stands before this answer. */
+static int reply(struct op *op)
+{
+	const struct post_message *state = op->state;
+	const struct append_item *item = &state->send.item;
+	if (op_error(op) != 0) {
+		return op_error(op);
+	}
+	switch (item->outcome) {
+	case APPEND_STORED:
+	case APPEND_REPEATED:
+		break;
+	case APPEND_CONFLICT:
+		return op_fail(op, ERR_CONFLICT,
+			"clientMessageId was used before, for message %llu with other content",
+			(unsigned long long)item->seq);
+	case APPEND_NOT_MEMBER:
+		return op_fail(op, ERR_NOT_MEMBER, "you are not a member of this room");
+	case APPEND_ARCHIVED:
+		return op_fail(op, ERR_ARCHIVED, "the room is archived");
+	case APPEND_FAILED:
+		return item->err;
+	}
+	struct message_row row = {
+		.room = item->room,
+		.seq = item->seq,
+		.epoch_no = item->epoch_no,
+	};
+	struct uuid id;
+	store_message_id(op->sv->store, &row, &id);
+	op->result = value_object(op->arena, 3);
+	value_put(&op->result, "id", render_uuid(op->arena, &id));
+	value_put(&op->result, "seq", value_int((int64_t)item->seq));
+	value_put(&op->result, "sentAt", value_time(item->sent_ms));
+	return OP_DONE;
+}
+
+static const struct op_step steps[] = {
+	{"member", find, 0},
+	{"prepare", prepare, 0},
+	{"insert", insert, OP_COMMIT},
+	{"reply", reply, 0},
+	{0},
+};
+
+const struct op_def op_post_message = {
+	.name = "post_message",
+	.steps = steps,
+	.state_size = sizeof(struct post_message),
+	.params_size = sizeof(struct post_message_params),
+	.needs = OP_USER | OP_MEMBER,
+	.doc = "Store a message and send it to the room.",
+};

@@ -1,0 +1,265 @@
+#include <assert.h>
+#include <stdlib.h>
+
+#include "chatd/conn/conns.h"
+#include "chatd/room/local_room.h"
+#include "chatd/room/render.h"
+#include "lib/base/err.h"
+#include "lib/base/log.h"
+#include "lib/conf/conf.h"
+#include "lib/metrics/metrics.h"
+
+#define PAGE 100
+/* While the store does not answer, reading is tried again after this. */
+#define RETRY_US 500000
+
+/* Reads pages for one entry, the next one when the send queue is below half. It outlives its entry while a read is under way. */
+struct catchup {
+	struct rooms *rooms;
+	struct room_entry *entry; /* NULL once the entry has gone */
+	uint64_t next;	      /* first number that was not sent */
+	uint64_t last;	      /* last number to send; 0: up to the feed's head, then the entry is LIVE */
+	struct list waiters;
+	struct loop_timer *retry; /* NULL until the store failed */
+	bool reading;
+	struct store_page page;
+};
+
+static void catchup_go(struct catchup *catchup);
+
+static struct catchup *catchup_create(struct room_entry *entry, uint64_t next, uint64_t last)
+{
+	struct catchup *catchup = mem_zalloc(sizeof(*catchup));
+	catchup->rooms = entry->room->rooms;
+	catchup->entry = entry;
+	catchup->next = next;
+	catchup->last = last;
+	list_init(&catchup->waiters);
+	return catchup;
+}
+
+static struct catchup_waiter *catchup_next_waiter(const struct catchup *catchup, uint64_t upto)
+{
+	LIST_FOREACH(&catchup->waiters, node)
+	{
+		struct catchup_waiter *waiter = CONTAINER_OF(node, struct catchup_waiter, node);
+		if (waiter->until <= upto) {
+			return waiter;
+		}
+	}
+	return NULL;
+}
+
+/* What a waiter does may end other waiters, so the list is looked through anew for each. */
+static void catchup_tell(struct catchup *catchup, uint64_t upto, int err)
+{
+	struct catchup_waiter *waiter;
+	while ((waiter = catchup_next_waiter(catchup, upto)) != NULL) {
+		list_remove(&waiter->node);
+		waiter->done(waiter, err);
+	}
+}
+
+static void catchup_free(struct catchup *catchup)
+{
+	loop_timer_destroy(&catchup->retry);
+	arena_destroy(&catchup->page.call.arena);
+	free(catchup);
+}
+
+/* All was sent: the entry lets go of it. */
+static void catchup_finish(struct catchup *catchup)
+{
+	struct room_entry *entry = catchup->entry;
+	if (entry->catchup == catchup) {
+		entry->catchup = NULL;
+		entry->state = ENTRY_LIVE;
+	} else {
+		entry->older = NULL;
+	}
+	catchup->entry = NULL;
+	catchup_tell(catchup, UINT64_MAX, 0);
+	catchup_free(catchup);
+}
+
+static void catchup_retry(void *ctx)
+{
+	catchup_go(ctx);
+}
+
+static void catchup_pause(struct catchup *catchup)
+{
+	if (catchup->retry == NULL) {
+		catchup->retry =
+			loop_timer_create(catchup->rooms->sv->loop, catchup_retry, catchup);
+	}
+	loop_timer_set(catchup->retry, RETRY_US);
+}
+
+static uint64_t catchup_bound(const struct catchup *catchup)
+{
+	return catchup->last != 0 ? catchup->last : catchup->entry->room->info.last_seq;
+}
+
+/* Sends the rows up to the bound; what lies beyond it comes by the feed. */
+static void catchup_send(struct catchup *catchup)
+{
+	struct store_page *page = &catchup->page;
+	struct conn *conn = catchup->entry->conn;
+	uint64_t bound = catchup_bound(catchup);
+	struct outmsg_builder builder;
+	outmsg_begin(&builder, 1U << conn->codec->id);
+	for (size_t i = 0; i < page->count && page->rows[i].seq <= bound; i++) {
+		struct hub_message message = render_receive_message(
+			page->call.arena, catchup->rooms->sv->store, &page->rows[i]);
+		outmsg_add(&builder, &message);
+		catchup->next = page->rows[i].seq + 1;
+	}
+	if (page->count < page->limit && catchup->next <= bound) {
+		catchup->next = bound + 1; /* purged */
+	}
+	if (builder.count == 0) {
+		return;
+	}
+	catchup->rooms->sv->metrics->deliveries += builder.count;
+	struct outmsg *msg = outmsg_end(&builder);
+	struct outmsg_local *local = outmsg_local_create(msg);
+	outmsg_unref(&msg);
+	conn_send_local(conn, local);
+	outmsg_local_done(&local);
+}
+
+static void catchup_take(struct catchup *catchup, int err)
+{
+	if (err != 0) {
+		log_event(LOG_WARN, "catching up failed", LOG_STR("error", err_code(err)));
+		return;
+	}
+	catchup_send(catchup);
+	if (catchup == catchup->entry->catchup) {
+		catchup->entry->next = catchup->next;
+	}
+	catchup_tell(catchup, catchup->next - 1, 0);
+}
+
+static void catchup_read_done(struct store_call *call, int err)
+{
+	struct store_page *page = CONTAINER_OF(call, struct store_page, call);
+	struct catchup *catchup = CONTAINER_OF(page, struct catchup, page);
+	catchup->rooms->pending--;
+	if (catchup->entry != NULL) {
+		catchup_take(catchup, err); /* the entry may go meanwhile: reading is still set */
+	}
+	arena_destroy(&page->call.arena);
+	catchup->reading = false;
+	if (catchup->entry == NULL) {
+		catchup_free(catchup);
+	} else if (err != 0) {
+		catchup_pause(catchup);
+	} else {
+		catchup_go(catchup);
+	}
+}
+
+static void catchup_read(struct catchup *catchup)
+{
+	struct services *sv = catchup->rooms->sv;
+	struct store_page *page = &catchup->page;
+	*page = (struct store_page){
+		.room = catchup->entry->room->info.id,
+		.after_seq = catchup->next - 1,
+		.before_seq = catchup->last != 0 ? catchup->last + 1 : 0,
+		.limit = PAGE,
+	};
+	store_call_init(
+		&page->call, services_mailbox(sv), arena_create(8192), catchup_read_done);
+	int err = store_page(sv->store, page);
+	if (err != 0) {
+		arena_destroy(&page->call.arena);
+		catchup_pause(catchup);
+		return;
+	}
+	catchup->reading = true;
+	catchup->rooms->pending++;
+}
+
+static bool catchup_may_send(const struct catchup *catchup)
+{
+	return conn_queued(catchup->entry->conn) <=
+		catchup->rooms->sv->conf->limits.send_queue / 2;
+}
+
+/* Reads, waits (for the home, for a drain, for the store), or has finished. */
+static void catchup_go(struct catchup *catchup)
+{
+	const struct local_room *room = catchup->entry->room;
+	if (catchup->reading || room->state != LOCAL_FOLLOWING) {
+		return;
+	}
+	if (catchup->next > catchup_bound(catchup)) {
+		catchup_finish(catchup);
+		return;
+	}
+	if (catchup_may_send(catchup)) {
+		catchup_read(catchup);
+	}
+}
+
+void entry_catch_up(struct room_entry *entry)
+{
+	assert(entry->state == ENTRY_CATCHING_UP);
+	if (entry->catchup == NULL) {
+		entry->catchup = catchup_create(entry, entry->next, 0);
+	}
+	catchup_go(entry->catchup);
+}
+
+void entry_send_older(struct room_entry *entry, uint64_t first, uint64_t last)
+{
+	assert(entry->older == NULL);
+	entry->older = catchup_create(entry, first, last);
+	catchup_go(entry->older);
+}
+
+static void catchup_abandon(struct catchup **catchup)
+{
+	struct catchup *gone = *catchup;
+	*catchup = NULL;
+	if (gone == NULL) {
+		return;
+	}
+	gone->entry = NULL;
+	loop_timer_destroy(&gone->retry);
+	catchup_tell(gone, UINT64_MAX, ERR_CLOSED);
+	if (!gone->reading) {
+		catchup_free(gone);
+	}
+}
+
+void entry_stop(struct room_entry *entry)
+{
+	catchup_abandon(&entry->catchup);
+	catchup_abandon(&entry->older);
+}
+
+void entry_on_drain(struct room_entry *entry)
+{
+	if (entry->older != NULL) {
+		catchup_go(entry->older);
+	}
+	if (entry->catchup != NULL) {
+		catchup_go(entry->catchup);
+	}
+}
+
+void entry_wait(struct room_entry *entry, struct catchup_waiter *waiter, bool older)
+{
+	struct catchup *catchup = older ? entry->older : entry->catchup;
+	assert(catchup != NULL);
+	list_append(&catchup->waiters, &waiter->node);
+}
+
+void catchup_waiter_cancel(struct catchup_waiter *waiter)
+{
+	list_remove(&waiter->node);
+}

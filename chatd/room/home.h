@@ -1,0 +1,70 @@
+/* The home side of rooms: on one worker each (services_home_of) a room's messages are combined into batches, its order is made, holes
+ * are filled, membership changes take their place in it, and everything is published. The calls may be made on any worker; they go to the
+ * home by mail and come back by mail. */
+#ifndef CHATD_ROOM_HOME_H
+#define CHATD_ROOM_HOME_H
+
+#include "chatd/op/services.h"
+#include "chatd/room/event.h"
+#include "lib/store/store.h"
+
+struct homes;
+struct homes *homes_create(struct services *sv);
+/* The store must have answered everything. */
+void homes_destroy(struct homes **homes);
+/* Messages and membership changes that are not answered yet. */
+size_t homes_pending(const struct homes *homes);
+
+struct home_call;
+/* Exactly once, on the caller's worker, never inside the call. */
+typedef void (*home_done_fn)(struct home_call *call, int err);
+
+struct home_call {
+	struct mail mail;
+	struct services *from, *home;
+	home_done_fn done;
+	int err;
+};
+
+/* A message to be stored and published. err: 0 where item.outcome says what became of it; else as store_append(). It is
+ * published before done comes, so that on one connection the message precedes the answer. */
+struct home_send {
+	struct home_call call;
+	struct append_item item; /* in: as store.h says; item.owner is the home's */
+	/* The home's own. */
+	struct list_node node;
+	uint64_t give_up_us; /* 0, or how long an uncertain commit is tried again */
+};
+/* All memory stays the caller's and must live until done. Never refuses; ERR_BUSY comes by done. */
+void home_send(struct services *sv, struct home_send *send, home_done_fn done);
+
+/* A user enters a room. */
+struct home_join {
+	struct home_call call;
+	struct store_member_add add; /* in: room, user, role, public_only; out: see store.h */
+	struct arena *arena;	     /* for the store's results; the caller's, untouched meanwhile */
+	struct uuid except;	     /* the connection that asks: it enters the room by itself; nil: none */
+	bool announce;		     /* the store has it already (add.row is set): it is only told */
+	bool invited;		     /* added by somebody else: the user's connections get RoomCreated */
+};
+void home_join(struct services *sv, struct home_join *join, home_done_fn done);
+
+/* A user leaves a room. */
+struct home_leave {
+	struct home_call call;
+	struct store_member_remove remove; /* in: room, user */
+	struct arena *arena;
+	struct uuid except; /* the connection that asks: it is not told, but loses the room */
+};
+void home_leave(struct services *sv, struct home_leave *leave, home_done_fn done);
+
+/* A worker wants a room's events from now on. info: the room as the worker knows it; what the home knows comes back. */
+struct home_subscribe {
+	struct home_call call;
+	struct room_info info; /* in and out: last_seq is the head up to which everything is published */
+};
+void home_subscribe(struct services *sv, struct home_subscribe *subscribe, home_done_fn done);
+/* ... and no longer. */
+void home_unsubscribe(struct services *sv, const struct uuid *room);
+
+#endif

@@ -1,0 +1,219 @@
+#include "chatd/room/local_room.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "chatd/room/home.h"
+#include "lib/base/err.h"
+#include "lib/base/log.h"
+
+/* While the store does not answer, the participants are asked for again after this. */
+#define CHECK_RETRY_US 500000
+
+/* A question to the home, which may outlive the room. */
+struct subscription {
+	struct home_subscribe subscribe;
+	struct rooms *rooms;
+};
+
+/* Reading a room's participants, which may outlive the room. */
+struct member_check {
+	struct store_member_list list;
+	struct rooms *rooms;
+};
+
+void local_room_set_state(struct local_room *room, enum local_room_state state)
+{
+	room->state = state;
+}
+
+struct local_room *local_room_find(struct rooms *rooms, const struct uuid *id)
+{
+	struct map_node *node = map_find(&rooms->by_id, uuid_bytes(id));
+	return node != NULL ? CONTAINER_OF(node, struct local_room, by_id) : NULL;
+}
+
+static void subscription_done(struct home_call *call, int err)
+{
+	struct home_subscribe *subscribe = CONTAINER_OF(call, struct home_subscribe, call);
+	struct subscription *asked = CONTAINER_OF(subscribe, struct subscription, subscribe);
+	struct rooms *rooms = asked->rooms;
+	assert(err == 0);
+	rooms->pending--;
+	struct local_room *room = local_room_find(rooms, &subscribe->info.id);
+	if (room == NULL || room->asked != asked) {
+		free(asked); /* gone meanwhile, or gone and made again: that one has asked for itself */
+		return;
+	}
+	room->asked = NULL;
+	room->info.last_seq = subscribe->info.last_seq;
+	if (room->info.member_version != subscribe->info.member_version) {
+		room->info.member_version = subscribe->info.member_version;
+		local_room_check_members(room);
+	} else {
+		local_room_set_state(room, LOCAL_FOLLOWING);
+		local_room_catch_up_all(room);
+	}
+	free(asked);
+}
+
+struct local_room *local_room_get(struct rooms *rooms, const struct room_info *info)
+{
+	struct local_room *room = local_room_find(rooms, &info->id);
+	if (room != NULL) {
+		return room;
+	}
+	room = mem_zalloc(sizeof(*room));
+	room->rooms = rooms;
+	room->info = *info;
+	map_insert(&rooms->by_id, &room->by_id);
+	if (info->alias[0] != '\0' && map_find(&rooms->by_alias, bytes_str(info->alias)) == NULL) {
+		map_insert(&rooms->by_alias, &room->by_alias);
+		room->in_aliases = true;
+	}
+	struct subscription *asked = mem_zalloc(sizeof(*asked));
+	asked->rooms = rooms;
+	asked->subscribe.info = *info;
+	room->asked = asked;
+	rooms->pending++;
+	home_subscribe(rooms->sv, &asked->subscribe, subscription_done);
+	return room;
+}
+
+static void local_room_free(struct local_room *room)
+{
+	struct rooms *rooms = room->rooms;
+	home_unsubscribe(rooms->sv, &room->info.id);
+	map_remove(&rooms->by_id, &room->by_id);
+	if (room->in_aliases) {
+		map_remove(&rooms->by_alias, &room->by_alias);
+	}
+	loop_timer_destroy(&room->check_retry);
+	free(room->entries);
+	free(room);
+}
+
+void local_room_add(struct local_room *room, struct room_entry *entry)
+{
+	if (room->count == room->cap) {
+		room->cap = room->cap == 0 ? 2 : room->cap * 2;
+		room->entries =
+			mem_realloc(room->entries, room->cap * sizeof(struct room_entry *));
+	}
+	entry->index = room->count;
+	room->entries[room->count++] = entry;
+}
+
+void local_room_remove(struct local_room *room, struct room_entry *entry)
+{
+	assert(room->entries[entry->index] == entry);
+	struct room_entry *last = room->entries[--room->count];
+	room->entries[entry->index] = last;
+	last->index = entry->index;
+	if (room->count == 0) {
+		local_room_free(room);
+	}
+}
+
+void local_room_catch_up_all(struct local_room *room)
+{
+	for (uint32_t i = 0; i < room->count; i++) {
+		struct room_entry *entry = room->entries[i];
+		if (entry->state == ENTRY_CATCHING_UP) {
+			entry_catch_up(entry);
+		}
+		entry_on_drain(entry);
+	}
+}
+
+/* ---- a missed change of membership ---- */
+
+static bool is_listed(const struct store_member_list *list, const struct uuid *user)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		if (uuid_eq(&list->members[i].user, user)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Entries of users that are no participants any more go. false: the room went with the last one. */
+static bool drop_strangers(struct local_room *room, const struct store_member_list *list)
+{
+	uint32_t i = 0;
+	while (i < room->count) {
+		struct room_entry *entry = room->entries[i];
+		if (is_listed(list, &entry->conn->principal->user_id)) {
+			i++;
+			continue;
+		}
+		bool last = room->count == 1;
+		rooms_leave(&entry);
+		if (last) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static void check_again(void *ctx)
+{
+	local_room_check_members(ctx);
+}
+
+static void check_later(struct local_room *room)
+{
+	if (room->check_retry == NULL) {
+		room->check_retry = loop_timer_create(room->rooms->sv->loop, check_again, room);
+	}
+	loop_timer_set(room->check_retry, CHECK_RETRY_US);
+}
+
+static void check_done(struct store_call *call, int err)
+{
+	struct store_member_list *list = CONTAINER_OF(call, struct store_member_list, call);
+	struct member_check *check = CONTAINER_OF(list, struct member_check, list);
+	struct rooms *rooms = check->rooms;
+	rooms->pending--;
+	struct local_room *room = local_room_find(rooms, &list->room);
+	if (room != NULL && room->check == check) {
+		room->check = NULL;
+		if (err != 0) {
+			check_later(room);
+		} else if (drop_strangers(room, list)) {
+			local_room_set_state(room, LOCAL_FOLLOWING);
+			local_room_catch_up_all(room);
+		}
+	}
+	arena_destroy(&check->list.call.arena);
+	free(check);
+}
+
+void local_room_check_members(struct local_room *room)
+{
+	struct services *sv = room->rooms->sv;
+	local_room_set_state(room, LOCAL_CHECKING);
+	for (uint32_t i = 0; i < room->count; i++) {
+		struct room_entry *entry = room->entries[i];
+		if (entry->state == ENTRY_LIVE) {
+			entry->state = ENTRY_CATCHING_UP;
+			entry->next = room->info.last_seq + 1;
+		}
+	}
+	struct member_check *check = mem_zalloc(sizeof(*check));
+	check->rooms = room->rooms;
+	check->list.room = room->info.id;
+	store_call_init(
+		&check->list.call, services_mailbox(sv), arena_create(4096), check_done);
+	int err = store_member_list(sv->store, &check->list);
+	if (err != 0) {
+		arena_destroy(&check->list.call.arena);
+		free(check);
+		room->check = NULL;
+		check_later(room);
+		return;
+	}
+	room->check = check;
+	room->rooms->pending++;
+}

@@ -1,0 +1,88 @@
+/* A SignalR client: negotiate, WebSocket, hub protocol in JSON (protocols: TransportProtocols.md and
+ * HubProtocol.md of ASP.NET Core). It serves one connection from its start to its end; who wants to
+ * connect again makes a new one. All of it belongs to one thread; an idle client holds no buffer. */
+#ifndef LIB_CLIENT_CLIENT_H
+#define LIB_CLIENT_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/bytes.h"
+#include "lib/loop/loop.h"
+#include "lib/net/stream.h"
+#include "lib/value/value.h"
+
+struct client;
+
+struct client_events {
+	/* The handshake is through; calls may be sent from here on. May be NULL. */
+	void (*on_open)(void *ctx);
+	/* The server invoked target. arguments: an array; both are good until it returns. May be
+	 * NULL. Where the server asks for a result it is told that there is none. */
+	void (*on_invocation)(void *ctx, struct bytes target, const struct value *arguments);
+	/* The connection could not be made or has ended; comes at most once and last, after all
+	 * calls under way were answered. err 0: the server said a plain goodbye. Else:
+	 * ERR_UNREACHABLE (no connection, no HTTP, no hub there), ERR_UNAUTHORIZED, ERR_FORBIDDEN,
+	 * ERR_NOT_FOUND, ERR_RATE_LIMITED, ERR_UNAVAILABLE (the server refuses, or closed with an
+	 * error), ERR_TIMEOUT (in connecting, or the server fell silent), ERR_CLOSED (lost without
+	 * a goodbye), ERR_BAD_REQUEST (the server breaks the protocol), ERR_TOO_LARGE (it sends
+	 * more than max_message), ERR_NOT_SUPPORTED (it offers no WebSockets, or redirects). text:
+	 * a sentence about it for people, perhaps the server's own, may be empty; good until it
+	 * returns. allow_reconnect: the server asks to come again. */
+	void (*on_close)(void *ctx, int err, struct bytes text, bool allow_reconnect);
+};
+
+/* Zero in a number stands for the default. Texts are copied. */
+struct client_options {
+	/* "http://host[:port][/path][?query]" (path "/" and none: "/chathub") or "unix:SOCKETPATH". */
+	struct bytes url;
+	/* Path of the hub behind a unix: address; empty: "/chathub". */
+	struct bytes unix_path;
+	struct bytes token; /* bearer token, or empty */
+	/* WebSocket at once; without it the connection's id is negotiated first. */
+	bool skip_negotiation;
+	uint64_t open_timeout_us; /* from the start to the end of the handshake: 15 s */
+	uint64_t keepalive_us; /* a Ping at this interval: 15 s */
+	uint64_t server_timeout_us; /* without a byte from the server: 30 s */
+	size_t max_message; /* bytes of one record that comes in: 4 MiB */
+	size_t max_queued; /* bytes that wait to be sent, above it ERR_BUSY: 4 MiB */
+	uint32_t max_calls; /* calls under way, above it ERR_BUSY: 1024 */
+};
+
+/* Answer of a call: err 0 and the result (null for a void method), good until it returns;
+ * ERR_UNAVAILABLE and in error_text the server's text where the method failed; ERR_CLOSED where the
+ * connection ended first (it may have taken effect). err_from_code() of client_error_code() tells
+ * the errors of chatd apart. */
+typedef void (*client_done_fn)(
+	void *ctx, int err, struct bytes error_text, const struct value *result);
+
+/* Starts to connect on the pool's loop. ctx goes to all events. ERR_USAGE: the url is none of those
+ * above or the token has characters that no token has; ERR_NOT_SUPPORTED: https; what
+ * stream_connect_start() answers. No event comes inside, and none where it fails. */
+int client_open(struct loop *loop, struct stream_pool *pool, const struct client_options *options,
+	const struct client_events *events, void *ctx, struct client **ret_client);
+
+/* Says goodbye where the connection stands (hub Close, WebSocket Close, then the end within 2 s
+ * behind the caller's back) and frees it. No callback comes any more, neither events nor answers of
+ * calls under way. Safe inside callbacks. NULL is accepted. */
+void client_close(struct client **client);
+
+/* Calls a method. arguments: an array, only looked at inside. done comes exactly once, never inside,
+ * unless client_close() forestalls it. ERR_BUSY over a limit; ERR_CLOSED where the connection is not
+ * open. */
+int client_invoke(struct client *client, struct bytes target, const struct value *arguments,
+	client_done_fn done, void *ctx);
+/* The same without an answer. */
+int client_send(struct client *client, struct bytes target, const struct value *arguments);
+
+bool client_is_open(const struct client *client);
+/* Calls without an answer so far. */
+uint32_t client_calls(const struct client *client);
+
+/* The stable code in the text of a hub error, such as "not_a_member" in "An unexpected error occurred
+ * invoking 'SendMessage' on the server. HubException: not_a_member: ...", or empty; a view of
+ * error_text. */
+struct bytes client_error_code(struct bytes error_text);
+
+#endif

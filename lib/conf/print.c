@@ -1,0 +1,187 @@
+#include "lib/conf/print.h"
+
+#include "lib/conf/load.h"
+#include "lib/conf/loader.h"
+#include "lib/conf/units.h"
+
+#define LINE_WIDTH 78
+
+/* Text without the password of scheme://user:password@host, and without any password=... of a
+ * query or a list. */
+static void append_url(struct bytes url, struct buf *out)
+{
+	ptrdiff_t scheme = -1;
+	for (size_t i = 0; i + 2 < url.len && scheme < 0; i++) {
+		scheme = memcmp(url.ptr + i, "://", 3) == 0 ? (ptrdiff_t)i + 3 : -1;
+	}
+	if (scheme >= 0) {
+		size_t end = (size_t)scheme, at = 0, colon = 0;
+		for (; end < url.len && strchr("/?#", url.ptr[end]) == NULL; end++) {
+			if (url.ptr[end] == '@') {
+				at = end; /* the last one: passwords may hold others */
+			} else if (url.ptr[end] == ':' && colon == 0) {
+				colon = end;
+			}
+		}
+		if (at != 0 && colon != 0 && colon < at) {
+			buf_append(out, url.ptr, colon + 1);
+			buf_append_str(out, "***");
+			url = bytes_of(url.ptr + at, url.len - at);
+		}
+	}
+	while (url.len > 0) {
+		if (bytes_starts_nocase(url, BYTES_LIT("password="))) {
+			buf_append(out, url.ptr, 9);
+			buf_append_str(out, "***");
+			while (url.len > 0 && url.ptr[0] != '&' && url.ptr[0] != ';') {
+				url = bytes_of(url.ptr + 1, url.len - 1);
+			}
+			continue;
+		}
+		buf_append_char(out, url.ptr[0]);
+		url = bytes_of(url.ptr + 1, url.len - 1);
+	}
+}
+
+static void append_list(const struct conf_list *list, struct buf *out)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		buf_append_str(out, i > 0 ? ", " : "");
+		buf_append_str(out, list->items[i]);
+	}
+}
+
+/* A key's PEM text as it was given: its file's name. */
+static void append_pem(const struct conf *conf, const struct conf_key *key, struct buf *out)
+{
+	const struct conf_origin *origin = conf_origin_of(conf, key);
+	if (origin->through_file) {
+		buf_append_str(out, origin->text);
+	} else if ((*(const char *const *)conf_field(conf, key))[0] != '\0') {
+		buf_append_str(out, "(PEM text)");
+	}
+}
+
+void conf_value_text(const struct conf *conf, const struct conf_key *key, struct buf *out)
+{
+	const void *field = conf_field(conf, key);
+	const char *const *text = field;
+	switch (key->type) {
+	case CONF_INT:
+		buf_printf(out, "%llu", (unsigned long long)*(const uint64_t *)field);
+		break;
+	case CONF_SIZE:
+		units_size_text(*(const uint64_t *)field, out);
+		break;
+	case CONF_DURATION:
+		units_duration_text(*(const uint64_t *)field, out);
+		break;
+	case CONF_BOOL:
+		buf_append_str(out, *(const bool *)field ? "true" : "false");
+		break;
+	case CONF_ENUM:
+		buf_append_str(out, key->choices[*(const int *)field]);
+		break;
+	case CONF_LIST:
+	case CONF_ADDRESSES:
+		append_list(field, out);
+		break;
+	case CONF_TEXT:
+	case CONF_PATH:
+		buf_append_str(out, *text);
+		break;
+	case CONF_URL:
+		append_url(bytes_str(*text), out);
+		break;
+	case CONF_SECRET:
+		buf_append_str(out, (*text)[0] != '\0' ? "(set)" : "");
+		break;
+	case CONF_PEM:
+		append_pem(conf, key, out);
+		break;
+	}
+}
+
+void conf_origin_text(const struct conf *conf, const struct conf_key *key, struct buf *out)
+{
+	const struct conf_origin *origin = conf_origin_of(conf, key);
+	switch (origin->kind) {
+	case CONF_FROM_DEFAULT:
+		buf_append_str(out, "default");
+		break;
+	case CONF_FROM_FILE:
+		buf_printf(out, "%s:%u", origin->place, origin->line);
+		break;
+	case CONF_FROM_CREDENTIAL:
+		buf_printf(out, "credential %s", origin->place);
+		break;
+	case CONF_FROM_ESTABLISHED:
+	case CONF_FROM_ENVIRONMENT:
+		buf_printf(out, "environment %s", origin->place);
+		break;
+	}
+}
+
+void conf_print_effective(const struct conf *conf, struct buf *out)
+{
+	for (size_t i = 0; i < conf_key_count; i++) {
+		const struct conf_key *key = &conf_keys[i];
+		buf_printf(out, "%s.%s = ", key->section, key->key);
+		conf_value_text(conf, key, out);
+		buf_append_str(out, "  # ");
+		conf_origin_text(conf, key, out);
+		buf_append_char(out, '\n');
+	}
+}
+
+/* Comment lines of at most LINE_WIDTH columns, broken at blanks. */
+static void append_comment(struct bytes text, struct buf *out)
+{
+	size_t column = 0;
+	while (text.len > 0) {
+		struct bytes word = bytes_split(&text, ' ');
+		if (column > 0 && column + 1 + word.len > LINE_WIDTH) {
+			buf_append_char(out, '\n');
+			column = 0;
+		}
+		buf_append_str(out, column == 0 ? "# " : " ");
+		column += word.len + (column == 0 ? 2 : 1);
+		buf_append_bytes(out, word);
+	}
+	buf_append_char(out, '\n');
+}
+
+static void append_sample_key(const struct conf_key *key, struct buf *out)
+{
+	struct buf text = {0};
+	buf_append_char(out, '\n');
+	append_comment(bytes_str(key->doc), out);
+	buf_append_str(&text, "Allowed: ");
+	conf_key_range(key, &text);
+	buf_append_str(&text, key->reloadable ? ". Reloadable. " : ". ");
+	conf_key_variable(key, &text);
+	if (key->established != NULL) {
+		buf_printf(&text, " or %s", key->established);
+	}
+	if (key->type == CONF_SECRET || key->type == CONF_PEM) {
+		buf_printf(&text, "; %s_file names a file that holds it", key->key);
+	}
+	buf_append_char(&text, '.');
+	append_comment(buf_bytes(&text), out);
+	buf_printf(out, "#%s = %s\n", key->key,
+		key->derived != NULL ? key->derived : key->default_text);
+	buf_finish(&text);
+}
+
+void conf_print_sample(struct buf *out)
+{
+	buf_append_str(out, "# Settings of chatd. What is commented out is the default.\n");
+	const char *section = "";
+	for (size_t i = 0; i < conf_key_count; i++) {
+		if (strcmp(conf_keys[i].section, section) != 0) {
+			section = conf_keys[i].section;
+			buf_printf(out, "\n[%s]\n", section);
+		}
+		append_sample_key(&conf_keys[i], out);
+	}
+}

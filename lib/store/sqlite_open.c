@@ -1,0 +1,236 @@
+#include "lib/store/sqlite_open.h"
+
+#include <stdlib.h>
+
+#include "lib/base/err.h"
+#include "lib/store/migrate.h"
+#include "lib/store/sqlite_store.h"
+
+/* Up to which size every page is looked at before the file is used. A start must be ready within
+ * 100 ms, which 8 MiB leave room for. After a stop that was not clean damage is likelier and 2 s
+ * are allowed; SQLite's own recovery needs no check, so larger files are opened without one, and
+ * damage is met where it is touched (ERR_CORRUPT). */
+enum { CHECK_CLEAN = 8 << 20, CHECK_UNCLEAN = 128 << 20, DEFAULT_QUEUED = 16384 };
+
+/* ---- before anything may be written ---- */
+
+/* The file is looked at without locks and without its WAL: only where it was closed well that is
+ * all of it. */
+static int look_at_clean(const struct sqlite_file *file, struct buf *why)
+{
+	struct sqlite *db = NULL;
+	size_t missing = 0;
+	int err = sqlite_open(file->path, SQLITE_MODE_LOOK, &db, why);
+
+	if (err == 0 && file->size <= CHECK_CLEAN) {
+		err = sqlite_schema_check(db, file->path, why);
+	}
+	if (err == 0) {
+		err = sqlite_schema_look(db, &missing, why);
+	}
+	sqlite_close(&db);
+	return err;
+}
+
+static int prepare_file(
+	const struct sqlite_file *file, const struct store_open_params *params, struct buf *why)
+{
+	if (!file->is_new) {
+		return file->was_clean ? look_at_clean(file, why) : 0;
+	}
+	if (!params->migrate) {
+		buf_printf(why,
+			"there is no database %s yet: run \"chatctl db migrate\", or set auto_migrate "
+			"= true in section database",
+			file->path);
+		return ERR_CONFIG;
+	}
+	return sqlite_file_create(file, why);
+}
+
+/* ---- opening ---- */
+
+static int open_writer(struct sqlite_store *store, bool migrate, struct buf *why)
+{
+	const struct sqlite_file *file = &store->file;
+	int err = sqlite_open(file->path, SQLITE_MODE_WRITER, &store->write.db, why);
+
+	if (err == 0 && !file->was_clean && file->size <= CHECK_UNCLEAN) {
+		err = sqlite_schema_check(store->write.db, file->path, why);
+	}
+	if (err == 0 && sqlite_run_plain(store->write.db, SQL_JOURNAL_WAL) != 0) {
+		buf_printf(why, "%s: %s", file->path, sqlite_why(store->write.db));
+		err = ERR_BUSY;
+	}
+	if (err == 0) {
+		err = sqlite_schema_open(store, migrate, why);
+	}
+	if (err == 0) {
+		sqlite_tidy_at_close(store->write.db);
+	}
+	return err;
+}
+
+static int start_threads(struct sqlite_store *store, size_t max_queued, struct buf *why)
+{
+	size_t max = max_queued != 0 ? max_queued : DEFAULT_QUEUED;
+	int err = sqlite_thread_start(
+		"store-write", max, sqlite_write_list, &store->write, &store->writer);
+
+	if (err == 0) {
+		err = sqlite_thread_start(
+			"store-read", max, sqlite_read_list, &store->read, &store->reader);
+	}
+	if (err != 0) {
+		buf_append_str(why, "the threads of the store cannot be started");
+	}
+	return err;
+}
+
+/* Readers first: what they pass on the writer still does. The connection that closes last copies
+ * the WAL into the file. */
+static void destroy(struct sqlite_store *store)
+{
+	sqlite_thread_stop(&store->reader);
+	sqlite_thread_stop(&store->writer);
+	sqlite_close(&store->read.db);
+	sqlite_close(&store->write.db);
+	sqlite_file_close(&store->file);
+	mem_wipe(store->base.fleet_secret, sizeof(store->base.fleet_secret));
+	free(store->write.refs);
+	free(store->base.epochs);
+	free(store);
+}
+
+static int open_all(struct sqlite_store *store, const struct store_open_params *params,
+	struct bytes path, struct buf *why)
+{
+	int err = sqlite_file_open(path, &store->file, why);
+
+	if (err == 0) {
+		err = prepare_file(&store->file, params, why);
+	}
+	if (err == 0) {
+		err = open_writer(store, params->migrate, why);
+	}
+	if (err == 0) {
+		err = sqlite_open(store->file.path, SQLITE_MODE_READER, &store->read.db, why);
+	}
+	return err != 0 ? err : start_threads(store, params->max_queued, why);
+}
+
+int sqlite_store_open(const struct store_open_params *params, struct bytes path,
+	struct store **ret_store, struct buf *why)
+{
+	struct sqlite_store *store = mem_zalloc(sizeof(*store));
+
+	store->base.ops = &sqlite_store_ops;
+	store->clock = params->clock != NULL ? params->clock : &clock_system;
+	store->file.lock_fd = -1;
+	store->write.store = store;
+	store->read.store = store;
+	int err = open_all(store, params, path, why);
+	if (err != 0) {
+		destroy(store);
+		return err;
+	}
+	*ret_store = &store->base;
+	return 0;
+}
+
+/* ---- the vtable ---- */
+
+static int post(struct sqlite_thread *thread, struct store_call *call, size_t weight,
+	void (*work)(struct store_call *call, void *connection))
+{
+	call->work = work;
+	call->err = 0;
+	call->why = NULL;
+	return sqlite_thread_post(thread, call, weight);
+}
+
+static struct sqlite_store *store_of(struct store *base)
+{
+	return CONTAINER_OF(base, struct sqlite_store, base);
+}
+
+static int op_append(struct store *base, struct store_append *req)
+{
+	return post(store_of(base)->writer, &req->call, req->count > 0 ? req->count : 1,
+		sqlite_append_work);
+}
+
+static int op_page(struct store *base, struct store_page *req)
+{
+	if (req->limit < 1 || req->limit > 1000) {
+		return ERR_BAD_REQUEST;
+	}
+	return post(store_of(base)->reader, &req->call, 1, sqlite_page_work);
+}
+
+static int op_room_find(struct store *base, struct store_room_find *req)
+{
+	return post(store_of(base)->reader, &req->call, 1, sqlite_room_find_work);
+}
+
+static int op_room_create(struct store *base, struct store_room_create *req)
+{
+	if (uuid_is_nil(&req->room.id)) {
+		return ERR_BAD_REQUEST;
+	}
+	req->asked = req->room;
+	return post(store_of(base)->writer, &req->call, 1, sqlite_room_create_work);
+}
+
+static int op_room_list(struct store *base, struct store_room_list *req)
+{
+	if (req->limit < 1) {
+		return ERR_BAD_REQUEST;
+	}
+	return post(store_of(base)->reader, &req->call, 1, sqlite_room_list_work);
+}
+
+static int op_member_add(struct store *base, struct store_member_add *req)
+{
+	return post(store_of(base)->writer, &req->call, 1, sqlite_member_add_work);
+}
+
+static int op_member_remove(struct store *base, struct store_member_remove *req)
+{
+	return post(store_of(base)->writer, &req->call, 1, sqlite_member_remove_work);
+}
+
+static int op_member_list(struct store *base, struct store_member_list *req)
+{
+	return post(store_of(base)->reader, &req->call, 1, sqlite_member_list_work);
+}
+
+static int op_user_open(struct store *base, struct store_user_open *req)
+{
+	return post(store_of(base)->reader, &req->call, 1, sqlite_user_open_work);
+}
+
+static int op_status(struct store *base, struct store_status *req)
+{
+	return post(store_of(base)->reader, &req->call, 1, sqlite_status_work);
+}
+
+static void op_close(struct store *base)
+{
+	destroy(store_of(base));
+}
+
+const struct store_ops sqlite_store_ops = {
+	.name = "sqlite",
+	.append = op_append,
+	.page = op_page,
+	.room_find = op_room_find,
+	.room_create = op_room_create,
+	.room_list = op_room_list,
+	.member_add = op_member_add,
+	.member_remove = op_member_remove,
+	.member_list = op_member_list,
+	.user_open = op_user_open,
+	.status = op_status,
+	.close = op_close,
+};

@@ -1,0 +1,189 @@
+#include "lib/value/json.h"
+
+#include <jansson.h>
+
+#include "lib/base/err.h"
+#include "lib/value/json_scan.h"
+
+/* What becomes of the tree that jansson has read. */
+struct conversion {
+	struct arena *arena;
+	char *texts; /* where the next text goes: all of them lie in one piece of memory */
+	bool marked; /* texts may hold the mark of an unpaired surrogate */
+};
+
+static int convert(struct conversion *conversion, json_t *from, struct value *ret_value);
+
+static struct bytes convert_bytes(struct conversion *conversion, const char *from, size_t len)
+{
+	char *copy = conversion->texts;
+	memcpy(copy, from, len);
+	copy[len] = '\0';
+	conversion->texts += len + 1;
+	return bytes_of(copy, len);
+}
+
+/* Where the mark is found it gives way to U+FFFD, which is as long. */
+static bool replace_marks(char *text, size_t len)
+{
+	bool found = false;
+	char *end = text + len;
+	while ((text = memmem(text, (size_t)(end - text), JSON_SCAN_MARK,
+			sizeof(JSON_SCAN_MARK) - 1)) != NULL) {
+		memcpy(text, "\xef\xbf\xbd", sizeof(JSON_SCAN_MARK) - 1);
+		found = true;
+	}
+	return found;
+}
+
+static void convert_text(struct conversion *conversion, json_t *from, struct value *ret_value)
+{
+	char *copy = conversion->texts;
+	struct bytes text =
+		convert_bytes(conversion, json_string_value(from), json_string_length(from));
+	*ret_value = value_text(text);
+	ret_value->bad_text = conversion->marked && replace_marks(copy, text.len);
+}
+
+static int convert_array(struct conversion *conversion, json_t *from, struct value *ret_value)
+{
+	size_t count = json_array_size(from);
+	struct value *items = arena_try_alloc(conversion->arena, count * sizeof(*items));
+	if (items == NULL) {
+		return ERR_NOMEM;
+	}
+	for (size_t i = 0; i < count; i++) {
+		int err = convert(conversion, json_array_get(from, i), &items[i]);
+		if (err != 0) {
+			return err;
+		}
+	}
+	*ret_value = (struct value){.kind = VALUE_ARRAY, .count = (uint32_t)count, .items = items};
+	return 0;
+}
+
+static int convert_object(struct conversion *conversion, json_t *from, struct value *ret_value)
+{
+	size_t count = json_object_size(from);
+	struct value_member *members = arena_try_alloc(conversion->arena, count * sizeof(*members));
+	if (members == NULL) {
+		return ERR_NOMEM;
+	}
+	struct value_member *member = members;
+	for (void *at = json_object_iter(from); at != NULL;
+		at = json_object_iter_next(from, at), member++) {
+		member->name = convert_bytes(
+			conversion, json_object_iter_key(at), json_object_iter_key_len(at));
+		int err = convert(conversion, json_object_iter_value(at), &member->value);
+		if (err != 0) {
+			return err;
+		}
+	}
+	*ret_value =
+		(struct value){.kind = VALUE_OBJECT, .count = (uint32_t)count, .members = members};
+	return 0;
+}
+
+/* Recursive: json_scan() has bounded the depth. */
+static int convert(struct conversion *conversion, json_t *from, struct value *ret_value)
+{
+	switch (json_typeof(from)) {
+	case JSON_OBJECT:
+		return convert_object(conversion, from, ret_value);
+	case JSON_ARRAY:
+		return convert_array(conversion, from, ret_value);
+	case JSON_STRING:
+		convert_text(conversion, from, ret_value);
+		return 0;
+	case JSON_INTEGER:
+		*ret_value = value_int(json_integer_value(from));
+		return 0;
+	case JSON_REAL:
+		*ret_value = (struct value){.kind = VALUE_DOUBLE, .number = json_real_value(from)};
+		return 0;
+	case JSON_TRUE:
+	case JSON_FALSE:
+		*ret_value = value_bool(json_is_true(from));
+		return 0;
+	case JSON_NULL:
+		break;
+	}
+	*ret_value = value_null;
+	return 0;
+}
+
+/* jansson's own texts repeat the content. */
+static const char *reason_of(const json_error_t *error)
+{
+	switch (json_error_code(error)) {
+	case json_error_invalid_utf8:
+		return "not valid UTF-8";
+	case json_error_premature_end_of_input:
+		return "the JSON text ends too early";
+	case json_error_end_of_input_expected:
+		return "something follows the JSON value";
+	case json_error_null_byte_in_key:
+		return "U+0000 in the name of a member";
+	case json_error_numeric_overflow:
+		return "a number is too large";
+	case json_error_out_of_memory:
+		return "out of memory";
+	default:
+		return "not valid JSON";
+	}
+}
+
+static void explain(struct arena *arena, const char *reason, size_t at, const char **ret_why)
+{
+	if (ret_why != NULL) {
+		*ret_why = arena_printf(arena, "%s at byte %zu", reason, at);
+	}
+}
+
+static int load(struct arena *arena, struct bytes text, json_t **ret_root, const char **ret_why)
+{
+	json_error_t error;
+	*ret_root = json_loadb(text.ptr, text.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
+	if (*ret_root != NULL) {
+		return 0;
+	}
+	explain(arena, reason_of(&error), (size_t)error.position, ret_why);
+	return json_error_code(&error) == json_error_out_of_memory ? ERR_NOMEM : ERR_BAD_REQUEST;
+}
+
+int json_read(struct arena *arena, struct bytes text, struct value *ret_value, const char **ret_why)
+{
+	if (text.ptr == NULL) {
+		text = BYTES_LIT("");
+	}
+	struct json_scan scan;
+	int err = json_scan(&scan, text);
+	if (err != 0) {
+		explain(arena, scan.reason, scan.at, ret_why);
+		return err;
+	}
+	if (scan.marks + scan.numbers > 0) {
+		err = json_scan_mend(&scan, arena, &text);
+		if (err != 0) {
+			explain(arena, "out of memory", 0, ret_why);
+			return err;
+		}
+	}
+	json_t *root;
+	err = load(arena, text, &root, ret_why);
+	if (err != 0) {
+		return err;
+	}
+	/* With its two quotes each text is at least as long as decoded with a NUL behind it. */
+	struct conversion conversion = {
+		.arena = arena,
+		.texts = arena_try_alloc(arena, text.len),
+		.marked = scan.marks > 0,
+	};
+	err = conversion.texts != NULL ? convert(&conversion, root, ret_value) : ERR_NOMEM;
+	json_decref(root);
+	if (err != 0) {
+		explain(arena, "out of memory", 0, ret_why);
+	}
+	return err;
+}

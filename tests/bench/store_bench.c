@@ -1,0 +1,293 @@
+/* What a durable send costs in the store alone: appends through the public interface from one loop
+ * thread, a batch at a time, spread over many rooms. Prints CPU microseconds per send of the whole
+ * process and the sends per second.
+ *
+ *     store_bench [-d FOLDER] [-r ROOMS] [-b BATCH] [-n SENDS] [-s BYTES] [-u]
+ *
+ * -u: no client message ids (keys that grow). The folder (default: a new one below /var/tmp, removed
+ * afterwards) decides which disk is measured. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/clock.h"
+#include "lib/base/err.h"
+#include "lib/store/store.h"
+
+struct bench {
+	/* how much */
+	size_t rooms, batch, sends, bytes;
+	bool growing_keys;
+	/* with what */
+	struct loop *loop;
+	struct mailbox *box;
+	struct arena *arena;
+	struct store *store;
+	struct uuid *room_ids;
+	struct uuid sender;
+	char *text;
+	/* the batch under way */
+	struct store_append append;
+	struct append_item *items;
+	size_t done;
+	uint64_t random;
+	int err;
+};
+
+static double cpu_us(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return ((double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec) * 1e6 +
+	       (double)usage.ru_utime.tv_usec + (double)usage.ru_stime.tv_usec;
+}
+
+/* xorshift64: cheap, so that it does not count. */
+static uint64_t next_random(struct bench *bench)
+{
+	bench->random ^= bench->random << 13;
+	bench->random ^= bench->random >> 7;
+	bench->random ^= bench->random << 17;
+	return bench->random;
+}
+
+/* ---- sends ---- */
+
+static struct bench *the_bench(struct store_call *call)
+{
+	struct store_append *req = CONTAINER_OF(call, struct store_append, call);
+
+	return CONTAINER_OF(req, struct bench, append);
+}
+
+static void fill(struct bench *bench)
+{
+	char id[40];
+
+	for (size_t i = 0; i < bench->batch; i++) {
+		struct append_item *item = &bench->items[i];
+		struct uuid key;
+		*item = (struct append_item){
+			.room = bench->room_ids[next_random(bench) % bench->rooms],
+			.sender = bench->sender,
+			.content = bytes_of(bench->text, bench->bytes),
+		};
+		if (bench->growing_keys) {
+			uuid_v7(clock_wall_ms(&clock_system), &key);
+			memcpy(item->client_key, key.b, sizeof(item->client_key));
+		} else {
+			int len = snprintf(id, sizeof(id), "%llx-%zu",
+				(unsigned long long)next_random(bench), bench->done + i);
+			store_client_key(
+				&item->sender, bytes_of(id, (size_t)len), item->client_key);
+		}
+		store_body_hash(item, item->body_hash);
+	}
+}
+
+static void send_batch(struct bench *bench);
+
+static void batch_done(struct store_call *call, int err)
+{
+	struct bench *bench = the_bench(call);
+
+	for (size_t i = 0; err == 0 && i < bench->batch; i++) {
+		if (bench->items[i].outcome != APPEND_STORED) {
+			err = ERR_INTERNAL;
+		}
+	}
+	bench->done += bench->batch;
+	bench->err = err;
+	if (err != 0 || bench->done >= bench->sends) {
+		loop_stop(bench->loop);
+		return;
+	}
+	send_batch(bench);
+}
+
+static void send_batch(struct bench *bench)
+{
+	fill(bench);
+	store_call_init(&bench->append.call, bench->box, bench->arena, batch_done);
+	bench->append.items = bench->items;
+	bench->append.count = bench->batch;
+	bench->err = store_append(bench->store, &bench->append);
+	if (bench->err != 0) {
+		loop_stop(bench->loop);
+	}
+}
+
+/* ---- rooms ---- */
+
+struct creation {
+	struct store_room_create req;
+	struct bench *bench;
+	struct store_new_member member;
+};
+
+static void room_made(struct store_call *call, int err)
+{
+	struct store_room_create *req = CONTAINER_OF(call, struct store_room_create, call);
+	struct creation *creation = CONTAINER_OF(req, struct creation, req);
+	struct bench *bench = creation->bench;
+
+	bench->err = err != 0 ? err : bench->err;
+	bench->done++;
+	if (bench->done == bench->rooms) {
+		loop_stop(bench->loop);
+	}
+}
+
+static int make_rooms(struct bench *bench)
+{
+	struct creation *all = calloc(bench->rooms, sizeof(*all));
+
+	bench->done = 0;
+	for (size_t i = 0; i < bench->rooms; i++) {
+		struct creation *c = &all[i];
+		uuid_random(&bench->room_ids[i]);
+		c->bench = bench;
+		c->member = (struct store_new_member){bench->sender, BYTES_NONE, ROLE_MEMBER};
+		store_call_init(&c->req.call, bench->box, bench->arena, room_made);
+		c->req.room.id = bench->room_ids[i];
+		c->req.room.name = BYTES_LIT("a room of the benchmark");
+		c->req.members = &c->member;
+		c->req.member_count = 1;
+		int err = store_room_create(bench->store, &c->req);
+		if (err != 0) {
+			fprintf(stderr, "room_create: %s\n", err_text(err));
+			exit(1);
+		}
+	}
+	loop_run(bench->loop);
+	free(all);
+	return bench->err;
+}
+
+/* ---- all of it ---- */
+
+static void run(struct bench *bench)
+{
+	bench->err = make_rooms(bench);
+	bench->done = 0;
+	if (bench->err == 0) {
+		double cpu = cpu_us();
+		uint64_t start = clock_mono_us(&clock_system);
+		send_batch(bench);
+		loop_run(bench->loop);
+		double wall = (double)(clock_mono_us(&clock_system) - start);
+		cpu = cpu_us() - cpu;
+		printf("rooms %zu, batch %zu, %zu bytes%s: %.1f us CPU per send, %.0f sends/s\n",
+			bench->rooms, bench->batch, bench->bytes,
+			bench->growing_keys ? ", no client ids" : "", cpu / (double)bench->done,
+			(double)bench->done / wall * 1e6);
+	}
+	if (bench->err != 0) {
+		fprintf(stderr, "store_bench: %s\n", err_text(bench->err));
+		exit(1);
+	}
+}
+
+static void remove_files(const char *folder)
+{
+	static const char *const names[] = {"bench.db", "bench.db-wal", "bench.db-shm",
+		"bench.db.lock"};
+	char path[4096];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+		unlink(path);
+	}
+}
+
+static void parse(struct bench *bench, int argc, char **argv, const char **folder)
+{
+	int option;
+
+	while ((option = getopt(argc, argv, "d:r:b:n:s:u")) != -1) {
+		size_t number = optarg != NULL ? strtoull(optarg, NULL, 10) : 0;
+		switch (option) {
+		case 'd':
+			*folder = optarg;
+			break;
+		case 'r':
+			bench->rooms = number;
+			break;
+		case 'b':
+			bench->batch = number;
+			break;
+		case 'n':
+			bench->sends = number;
+			break;
+		case 's':
+			bench->bytes = number;
+			break;
+		case 'u':
+			bench->growing_keys = true;
+			break;
+		default:
+			exit(2);
+		}
+	}
+	if (bench->rooms == 0 || bench->rooms > 16384 || bench->batch == 0 || bench->sends == 0) {
+		fprintf(stderr, "store_bench: 1 to 16384 rooms, and at least one send\n");
+		exit(2);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct bench bench = {
+		.rooms = 1000, .batch = 64, .sends = 200000, .bytes = 100, .random = 88172645463325252};
+	char temporary[] = "/var/tmp/store_bench.XXXXXX";
+	const char *folder = NULL;
+	char url[4096];
+	struct buf why;
+
+	parse(&bench, argc, argv, &folder);
+	bool own = folder == NULL;
+	if (own) {
+		folder = mkdtemp(temporary);
+	}
+	if (folder == NULL) {
+		perror("store_bench");
+		return 1;
+	}
+	remove_files(folder);
+	snprintf(url, sizeof(url), "sqlite:%s/bench.db", folder);
+	struct store_open_params params = {
+		.url = bytes_str(url), .migrate = true, .clock = &clock_system};
+	buf_init(&why);
+	if (store_open(&params, &bench.store, &why) != 0) {
+		fprintf(stderr, "store_bench: %s\n", buf_cstr(&why));
+		return 1;
+	}
+	buf_finish(&why);
+	bench.loop = loop_create();
+	bench.box = mailbox_create(bench.loop);
+	bench.arena = arena_create(0);
+	bench.room_ids = calloc(bench.rooms, sizeof(*bench.room_ids));
+	bench.items = calloc(bench.batch, sizeof(*bench.items));
+	bench.text = malloc(bench.bytes + 1);
+	memset(bench.text, 'x', bench.bytes);
+	uuid_random(&bench.sender);
+
+	run(&bench);
+
+	store_close(&bench.store);
+	mailbox_destroy(&bench.box);
+	loop_destroy(&bench.loop);
+	arena_destroy(&bench.arena);
+	free(bench.text);
+	free(bench.items);
+	free(bench.room_ids);
+	remove_files(folder);
+	if (own) {
+		rmdir(folder);
+	}
+	return 0;
+}

@@ -1,0 +1,195 @@
+#!/bin/sh
+# Runs the tests and counts them: `make check` starts it with no argument for all parts; `check.sh PART...` runs the
+# named ones. Each part writes lines of TAP ("ok - …", "not ok - …"), which are counted; a part that ends badly
+# without saying so counts as one failure. The last line is "N passed, N failed" and nothing else.
+set -u
+
+cd "$(dirname "$0")/.." || exit 2
+MAKE=${MAKE:-make}
+OUT=${OUT:-build}
+CLANG_FORMAT=${CLANG_FORMAT:-clang-format}
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 130' INT TERM
+passed=0
+failed=0
+
+set -a
+# shellcheck source=tests/sanitizers.sh
+. tests/sanitizers.sh
+set +a
+
+# The thread sanitizer's shadow memory does not fit every layout that the kernel may choose.
+fixed_layout=''
+setarch "$(uname -m)" -R true 2>/dev/null && fixed_layout="setarch $(uname -m) -R"
+
+# count NAME: adds up the TAP in $scratch/out, given the exit code in $status.
+count() {
+  ok=$(grep -c '^[[:space:]]*ok ' "$scratch/out")
+  bad=$(grep -c '^[[:space:]]*not ok ' "$scratch/out")
+  if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then
+    bad=1
+    echo "not ok - $1 ended with exit code $status" >>"$scratch/out"
+  fi
+  passed=$((passed + ok))
+  failed=$((failed + bad))
+}
+
+# tap NAME COMMAND...: runs what writes TAP itself; shows its output only where something failed.
+tap() {
+  name=$1
+  shift
+  status=0
+  "$@" >"$scratch/out" 2>&1 || status=$?
+  count "$name"
+  if [ "$bad" -gt 0 ]; then
+    echo "-- $name"
+    cat "$scratch/out"
+  else
+    echo "ok $name ($ok)"
+  fi
+}
+
+# one NAME COMMAND...: a command whose exit code is the one test that it is.
+one() {
+  name=$1
+  shift
+  status=0
+  "$@" >"$scratch/out" 2>&1 || status=$?
+  if [ "$status" -eq 0 ]; then
+    passed=$((passed + 1))
+    echo "ok $name"
+  else
+    failed=$((failed + 1))
+    echo "-- $name: exit code $status"
+    cat "$scratch/out"
+  fi
+}
+
+# live NAME COMMAND...: like tap, but shows what is said at once, for parts that take long.
+live() {
+  name=$1
+  shift
+  echo "-- $name"
+  { "$@" 2>&1; echo "exit code $?"; } | tee "$scratch/out"
+  status=$(sed -n '$s/^exit code //p' "$scratch/out")
+  count "$name"
+}
+
+build() {
+  # shellcheck disable=SC2086 # MAKE is a command with options
+  $MAKE BUILD="$1" $2 >"$scratch/build" 2>&1 || {
+    echo "-- build of $2 ($1)"
+    cat "$scratch/build"
+    failed=$((failed + 1))
+    return 1
+  }
+}
+
+part_layers() {
+  tap 'layer check, on trees made wrong' tests/layers.sh --self-test
+  one 'layer check' tests/layers.sh
+}
+
+# Other versions of clang-format disagree in details, so only the one that the tree was formatted with judges.
+part_format() {
+  if ! "$CLANG_FORMAT" --version 2>/dev/null | grep -q 'version 14\.'; then
+    echo "skipped format: no clang-format 14 here"
+    return
+  fi
+  find lib chatd chatctl tests -name node_modules -prune -o -name '*.[ch]' -print >"$scratch/sources"
+  one format unformatted
+}
+
+# Names the sources that `make format` would change.
+unformatted() {
+  LC_ALL=C xargs "$CLANG_FORMAT" --dry-run -Werror <"$scratch/sources" 2>&1 |
+    sed -n 's/:[0-9]*:[0-9]*: error: .*//p' | sort -u >"$scratch/unformatted"
+  sed 's/$/: make format would change it/' "$scratch/unformatted"
+  ! [ -s "$scratch/unformatted" ]
+}
+
+# unit BUILD NAME...: runs unit tests, each at most two minutes.
+unit() {
+  build_name=$1
+  shift
+  for test in "$@"; do
+    prefix=''
+    [ "$build_name" != tsan ] || prefix=$fixed_layout
+    # shellcheck disable=SC2086 # a command with options, or nothing
+    CMOCKA_MESSAGE_OUTPUT=TAP tap "unit $test ($build_name)" \
+      timeout 120 $prefix "$OUT/$build_name/unit/$test"
+  done
+}
+
+unit_names() {
+  for source in tests/unit/test_*.c; do
+    [ ! -e "$source" ] || basename "$source" .c
+  done
+}
+
+part_unit() {
+  build asan unit-programs || return
+  # shellcheck disable=SC2046 # a list of words
+  unit asan $(unit_names)
+}
+
+part_replay() {
+  build asan replay-programs || return
+  for source in tests/fuzz/fuzz_*.c; do
+    [ -e "$source" ] || continue
+    harness=$(basename "$source" .c)
+    corpus=tests/fuzz/corpus/${harness#fuzz_}
+    [ -d "$corpus" ] || corpus=''
+    # shellcheck disable=SC2086 # one word or none
+    tap "corpus $harness" timeout 120 "$OUT/asan/replay/$harness" $corpus
+  done
+}
+
+part_func() {
+  build asan 'all node-modules' || return
+  CHATD_BIN=$OUT/asan/chatd CHATCTL_BIN=$OUT/asan/chatctl live functional node tests/func/run.js tests/func
+}
+
+part_tsan() {
+  tests=$(unit_names | grep -E '^test_(chatd_)?(loop|mailbox|thread|store|sqlite|bus|worker|outmsg)' | tr '\n' ' ')
+  programs=''
+  for test in $tests; do
+    programs="$programs $OUT/tsan/unit/$test"
+  done
+  build tsan "all node-modules $programs" || return
+  # shellcheck disable=SC2086 # a list of words
+  unit tsan $tests
+  CHATD_BIN=$OUT/tsan/chatd CHATCTL_BIN=$OUT/tsan/chatctl CHATD_BIN_PREFIX=$fixed_layout \
+    live 'functional smoke (tsan)' node tests/func/run.js tests/func/smoke.test.js
+}
+
+part_hardening() {
+  build release all || return
+  tap hardening tests/hardening.sh "$OUT/chatd" "$OUT/chatctl"
+}
+
+part_chaos() {
+  build release 'all node-modules' || return
+  CHATD_BIN=$OUT/chatd CHATCTL_BIN=$OUT/chatctl live chaos node tests/func/run.js tests/chaos/kill.test.js
+}
+
+part_vanish() {
+  build asan 'all node-modules' || return
+  CHATD_BIN=$OUT/asan/chatd CHATCTL_BIN=$OUT/asan/chatctl \
+    live vanish node tests/func/run.js tests/chaos/vanish.test.js
+}
+
+[ $# -gt 0 ] || set -- layers format unit replay func tsan hardening chaos vanish
+for part in "$@"; do
+  case $part in
+  layers | format | unit | replay | func | tsan | hardening | chaos | vanish) "part_$part" ;;
+  *)
+    echo "check.sh: no part called $part" >&2
+    exit 2
+    ;;
+  esac
+done
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
