@@ -1,6 +1,5 @@
 #include "chatd/hub/upgrade.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "chatd/auth/conn_token.h"
@@ -59,7 +58,7 @@ static bool token_too_old(const struct services *sv, const struct conn_token *to
 	return age_ms > (int64_t)(sv->conf->limits.connect_timeout_us / 1000);
 }
 
-static int write_head(struct buf *head, struct http_exchange *exchange)
+static void write_head(struct buf *head, const struct http_exchange *exchange)
 {
 	const struct bytes *key = http1_header(&exchange->head.headers, "Sec-WebSocket-Key");
 	char accept[WS_ACCEPT_SIZE];
@@ -68,7 +67,6 @@ static int write_head(struct buf *head, struct http_exchange *exchange)
 		"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
 		"Sec-WebSocket-Accept: %s\r\n\r\n",
 		accept);
-	return 0;
 }
 
 /* From here on it is a hub connection. claim: where its id was claimed, or NULL. */
@@ -173,6 +171,11 @@ static bool refuse_form(struct http_exchange *exchange)
 static bool refuse_full(const struct services *sv, struct http_exchange *exchange)
 {
 	uint64_t max = sv->conf->server.max_connections;
+	if (sv->draining) {
+		http_respond(exchange, 503, "text/plain", "Retry-After: 1\r\n",
+			BYTES_LIT("The server is shutting down"));
+		return true;
+	}
 	if (max != 0 && conns_count(sv->conns) >= max / sv->worker_count + 1) {
 		http_respond(exchange, 503, "text/plain", "Retry-After: 5\r\n",
 			BYTES_LIT("Too many connections (server.max_connections)"));

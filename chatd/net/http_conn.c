@@ -336,16 +336,19 @@ static void go_on(void *ctx)
 
 void http_conn_answered(struct http_conn *conn, bool keep, bool body_unread)
 {
+	bool inside = conn->entered > 0;
+	conn->entered++;
 	conn->last = !keep;
 	if (keep && body_unread) {
 		set_state(conn, HTTP_CONN_DRAINING);
 	} else {
 		after_answer(conn);
 	}
-	if (conn->entered == 0 && conn->state != HTTP_CONN_CLOSED) {
+	if (!inside && conn->state != HTTP_CONN_CLOSED) {
 		/* Not from within the handler's call. */
 		loop_defer(conn->server->params.loop, &conn->go_on, LOOP_GATHER);
 	}
+	leave(conn);
 }
 
 /* ---- what the stream tells ---- */
@@ -379,13 +382,12 @@ static void on_end(void *ctx, int err)
 		return;
 	}
 	conn->ended = true;
+	conn->entered++;
 	if (conn->state == HTTP_CONN_HANDLING) {
-		conn->entered++;
 		http_exchange_tell_gone(conn->exchange);
-		leave(conn);
-	} else {
-		run(conn);
 	}
+	run(conn);
+	leave(conn);
 }
 
 static void on_drain(void *ctx)

@@ -63,6 +63,9 @@ static void op_release(struct op *op)
 	if (op->principal != NULL) {
 		principal_unref(&op->principal);
 	}
+	if (op->def->release != NULL) {
+		op->def->release(op);
+	}
 	struct arena *arena = op->arena;
 	arena_destroy(&arena);
 }
@@ -144,9 +147,9 @@ static void op_run(struct op *op)
 			op_set_phase(op, OP_WAITING);
 			return;
 		}
-		if (next == OP_BACK) {
-			assert(op->step >= 2);
-			op->step -= 2;
+		if (next == OP_AGAIN) {
+			assert(op->step >= 3);
+			op->step -= 3;
 			continue;
 		}
 		if (next != OP_NEXT) {

@@ -21,7 +21,7 @@ enum op_next {
 	OP_NEXT = 1, /* on to the next step in the same turn */
 	OP_WAIT = 2, /* what was started calls op_resume() exactly once */
 	OP_DONE = 3, /* the rest of the steps is not needed */
-	OP_BACK = 4, /* to the step before this one, for work that goes page by page */
+	OP_AGAIN = 4, /* two steps back, for work that goes page by page: read, emit, again */
 };
 
 typedef int (*op_step_fn)(struct op *op);
@@ -54,6 +54,7 @@ struct op_def {
 	const struct param *params;
 	size_t param_count;
 	size_t params_size; /* bytes at op->params */
+	void (*release)(struct op *op); /* what is not on the arena, NULL: nothing; also after a failure */
 	unsigned needs;
 	const char *doc;
 };

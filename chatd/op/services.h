@@ -51,6 +51,7 @@ struct services {
 	/* Swapped by a reload: never kept over OP_WAIT. */
 	struct conf *conf;
 	struct jwt_verifier *verifier;
+	bool draining; /* no new connections; those that are there are being closed */
 };
 
 /* The mailbox of this worker. */

@@ -58,4 +58,54 @@ struct refresh_token_params {
 };
 extern const struct op_def op_refresh_token;
 
+/* ---- health; no parameters ---- */
+
+/* Result: {status}. */
+extern const struct op_def op_health, op_health_live, op_health_ready;
+
+/* ---- of the operator ---- */
+
+struct room_create_params {
+	struct bytes name;
+	struct bytes alias; /* len 0: made from the name where that is possible */
+	struct bytes owner;
+	const struct value *members; /* array of texts, or NULL */
+	bool is_private, is_direct, is_encrypted;
+};
+/* Result: the room. */
+extern const struct op_def op_room_create;
+
+struct room_ref_params {
+	struct bytes room;
+};
+/* Result: the room, with its participants. */
+extern const struct op_def op_room_show;
+/* Items: rooms. No parameters. */
+extern const struct op_def op_room_list;
+
+struct history_params {
+	struct bytes room;
+	int64_t limit; /* 0: all */
+	int64_t before, after; /* 0: no bound */
+};
+/* Items: messages, oldest first. limit counts from the new end, unless after is given. op_history_show differs in that no limit means 50. */
+extern const struct op_def op_history, op_history_show;
+
+struct token_mint_params {
+	struct bytes user;
+	int64_t ttl_ms;
+	const struct value *roles;  /* array of texts, or NULL */
+	const struct value *claims; /* object of texts, or NULL */
+};
+/* Result: {token}. */
+extern const struct op_def op_token_mint;
+
+struct token_verify_params {
+	struct bytes token;
+};
+extern const struct op_def op_token_verify;
+
+/* No parameters. */
+extern const struct op_def op_ping, op_status, op_config_show, op_node_stop;
+
 #endif

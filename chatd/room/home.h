@@ -44,6 +44,7 @@ struct home_join {
 	struct store_member_add add; /* in: room, user, role, public_only; out: see store.h */
 	struct arena *arena;	     /* for the store's results; the caller's, untouched meanwhile */
 	struct uuid except;	     /* the connection that asks: it enters the room by itself; nil: none */
+	void *owner;		     /* the caller's */
 	bool announce;		     /* the store has it already (add.row is set): it is only told */
 	bool invited;		     /* added by somebody else: the user's connections get RoomCreated */
 };

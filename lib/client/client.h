@@ -50,10 +50,10 @@ struct client_options {
 	uint32_t max_calls; /* calls under way, above it ERR_BUSY: 1024 */
 };
 
-/* Answer of a call: err 0 and the result (null for a void method), good until it returns;
- * ERR_UNAVAILABLE and in error_text the server's text where the method failed; ERR_CLOSED where the
- * connection ended first (it may have taken effect). err_from_code() of client_error_code() tells
- * the errors of chatd apart. */
+/* Answer of a call: err 0 and the result (null for a void method). Where the method failed: the error
+ * of the stable code in the server's text (client_error_code()), ERR_INTERNAL where there is none, and
+ * the text itself. ERR_CLOSED where the connection ended first: the call may have taken effect. Both
+ * are good until it returns. */
 typedef void (*client_done_fn)(
 	void *ctx, int err, struct bytes error_text, const struct value *result);
 

@@ -120,11 +120,6 @@ static void run_deferred(struct loop *loop)
 
 static void turn(struct loop *loop, int flags)
 {
-	/* What was deferred outside of a turn is not made to wait for an event. */
-	run_deferred(loop);
-	if (loop->stopped) {
-		return;
-	}
 	loop->now_us = 0;
 	event_base_loop(loop->base, flags);
 	run_deferred(loop);
@@ -132,6 +127,8 @@ static void turn(struct loop *loop, int flags)
 
 void loop_run(struct loop *loop)
 {
+	/* What was deferred before is not made to wait for an event. */
+	run_deferred(loop);
 	while (!loop->stopped) {
 		turn(loop, EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY);
 	}
@@ -141,6 +138,7 @@ void loop_run(struct loop *loop)
 void loop_turn(struct loop *loop, int max_wait_ms)
 {
 	int flags = EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY;
+	run_deferred(loop);
 	if (max_wait_ms > 0) {
 		struct timeval limit = {max_wait_ms / 1000, max_wait_ms % 1000 * 1000};
 		must(event_add(loop->wait_limit, &limit) == 0);

@@ -30,7 +30,8 @@ enum param_kind {
 		       */
 	PARAM_OBJECT, /* (const struct value *) */
 	PARAM_ARRAY, /* (const struct value *) min and max count items */
-	PARAM_TEXT_OR_OBJECT, /* (const struct value *) text that is not marked bad_text, or an object */
+	PARAM_TEXT_OR_OBJECT, /* (const struct value *) text that is not marked bad_text, or an
+				 object */
 	PARAM_ANY, /* (const struct value *) */
 };
 

@@ -152,12 +152,12 @@ static void test_malformed(void **state)
 		{BYTES_LIT(""), "JsonReaderException: the JSON text ends too early at byte 0."},
 		{BYTES_LIT("hello"), "JsonReaderException: not valid JSON at byte 5."},
 		{BYTES_LIT("{\"protocol\":\"json\",\"version\":1}x"),
-			"JsonReaderException: something follows the JSON value at byte 33."},
+			"JsonReaderException: something follows the JSON value at byte 32."},
 		{BYTES_LIT("{\"protocol\":\"json\",\"version\":1}{\"protocol\":\"json\","
 			   "\"version\":1}"),
-			"JsonReaderException: something follows the JSON value at byte 33."},
+			"JsonReaderException: something follows the JSON value at byte 32."},
 		{BYTES_LIT("{\"protocol\":\"json\",\"version\":1,}"),
-			"JsonReaderException: not valid JSON at byte 33."},
+			"JsonReaderException: not valid JSON at byte 32."},
 		{BYTES_LIT("\xff\xfe"), "JsonReaderException: not valid UTF-8 at byte 0."},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

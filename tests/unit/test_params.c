@@ -247,6 +247,37 @@ static void test_unknown_members(void **state)
 	assert_error_text("a member has an unknown name that is too long to be shown");
 }
 
+static void test_text_or_object(void **state)
+{
+	(void)state;
+	static const struct param either[] = {
+		{.name = "content",
+			.kind = PARAM_TEXT_OR_OBJECT,
+			.offset = offsetof(struct bound, anything)},
+	};
+	static const struct {
+		const char *args;
+		int err;
+		enum params_fault fault;
+	} cases[] = {
+		{"[\"text\"]", 0, PARAMS_OK},
+		{"[{\"content\":1}]", 0, PARAMS_OK},
+		{"[\"\\ud800\"]", ERR_BAD_REQUEST, PARAMS_TYPE},
+		{"[[]]", ERR_BAD_REQUEST, PARAMS_TYPE},
+		{"[1]", ERR_BAD_REQUEST, PARAMS_TYPE},
+		{"[null]", ERR_BAD_REQUEST, PARAMS_NULL},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct bound bound = {0};
+		const struct value *args = read_value(cases[i].args);
+		assert_int_equal(params_bind_array(either, 1, args, &bound, &error), cases[i].err);
+		assert_ptr_equal(bound.anything, cases[i].err == 0 ? &args->items[0] : NULL);
+		if (cases[i].err != 0) {
+			assert_int_equal(error.fault, cases[i].fault);
+		}
+	}
+}
+
 static void test_open_table(void **state)
 {
 	(void)state;
@@ -277,6 +308,7 @@ int main(void)
 		TEST(test_object),
 		TEST(test_unknown_members),
 		TEST(test_open_table),
+		TEST(test_text_or_object),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -154,6 +154,13 @@ static void test_stall_and_drain(void **state)
 		assert_int_equal(stream_queued(side.stream), 0);
 		assert_int_equal(stream_stalled_since(side.stream), 0);
 		assert_int_equal(side.drains, drains + 1);
+		/* Nothing wakes the loop now, and the next message is not held up. */
+		uint64_t quiet = loop_now_us(loop);
+		loop_turn(loop, 30);
+		assert_true(loop_now_us(loop) - quiet >= 20000);
+		stream_send_copy(side.stream, BYTES_LIT("next"));
+		turns(1);
+		assert_peer_gets(&side, "next");
 		side_finish(&side);
 	}
 }

@@ -134,8 +134,6 @@ static void test_tcp(void **state)
 	assert_true(listener >= 0);
 	connect_and_wait(address, 0);
 	check_bytes(listener);
-	/* By name: where it has an address of version 6 first, that one is refused and the other is
-	 * tried. */
 	char named[64];
 	snprintf(named, sizeof(named), "localhost:%s", strchr(address, ':') + 1);
 	connect_and_wait(named, 0);

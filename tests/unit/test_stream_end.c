@@ -336,6 +336,23 @@ static void test_close_flushed_inside(void **state)
 	side_finish(&side);
 }
 
+/* The peer's end is noticed although the owner had stopped reading. */
+static void test_close_flushed_paused(void **state)
+{
+	struct side side;
+	(void)state;
+	side_open(&side, false);
+	stream_pause(side.stream);
+	peer_send(&side, "unread");
+	turns(2);
+	stream_close_flushed(&side.stream, 60000000);
+	shutdown(side.peer, SHUT_WR);
+	turns(3);
+	assert_int_equal(stream_pool_lingering(pool), 0);
+	assert_int_equal(side.data_calls, 0);
+	side_finish(&side);
+}
+
 static void test_close_flushed_limit(void **state)
 {
 	struct side side;
@@ -421,6 +438,7 @@ int main(void)
 		TEST(test_release),
 		TEST(test_close_flushed),
 		TEST(test_close_flushed_inside),
+		TEST(test_close_flushed_paused),
 		TEST(test_close_flushed_limit),
 		TEST(test_reset),
 		TEST(test_sndbuf),

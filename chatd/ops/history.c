@@ -1,0 +1,143 @@
+#include "chatd/ops/access.h"
+#include "chatd/ops/async.h"
+#include "chatd/ops/ops.h"
+#include "chatd/room/render.h"
+
+#define PAGE 200
+/* What is shown where nobody said how much. */
+#define SHOWN 50
+
+struct history {
+	struct room_access access;
+	struct store_page page;
+	uint64_t left; /* messages still wanted */
+	uint64_t until; /* head when it began: an export ends there, however fast the room grows; 0: not known yet */
+};
+
+static int find(struct op *op)
+{
+	struct history *state = op->state;
+	const struct history_params *params = op->params;
+	state->left = params->limit > 0 ? (uint64_t)params->limit : UINT64_MAX;
+	return access_read(op, &state->access, params->room);
+}
+
+static int find_shown(struct op *op)
+{
+	struct history_params *params = op->params;
+	if (params->limit == 0) {
+		params->limit = SHOWN;
+	}
+	return find(op);
+}
+
+static int check(struct op *op)
+{
+	struct history *state = op->state;
+	const struct history_params *params = op->params;
+	int err = access_check(op, &state->access);
+	if (err != 0) {
+		return err;
+	}
+	state->page.room = state->access.info.id;
+	state->page.before_seq = (uint64_t)params->before;
+	state->page.after_seq = (uint64_t)params->after;
+	state->until = state->access.info.last_seq;
+	/* A limit without a beginning counts from the new end: one page has it all. */
+	state->page.newest = params->limit > 0 && params->after == 0;
+	return OP_NEXT;
+}
+
+static int read_page(struct op *op)
+{
+	struct history *state = op->state;
+	uint64_t most = state->page.newest ? 1000 : PAGE;
+	state->page.limit = (uint32_t)(state->left < most ? state->left : most);
+	async_store(op, &state->page.call);
+	state->page.call.arena = arena_create(16384);
+	int err = store_page(op->sv->store, &state->page);
+	if (err != 0) {
+		arena_destroy(&state->page.call.arena);
+	}
+	return err != 0 ? err : OP_WAIT;
+}
+
+static void emit_rows(struct op *op, struct history *state)
+{
+	for (size_t i = 0; i < state->page.count; i++) {
+		struct arena *scratch = arena_create(2048);
+		struct value item =
+			render_message(scratch, op->sv->store, &state->page.rows[i]);
+		op_emit(op, &item);
+		arena_destroy(&scratch);
+		state->page.after_seq = state->page.rows[i].seq;
+	}
+	state->left -= state->page.count;
+}
+
+static int emit_page(struct op *op)
+{
+	struct history *state = op->state;
+	if (op_error(op) != 0) {
+		arena_destroy(&state->page.call.arena);
+		return op_error(op);
+	}
+	emit_rows(op, state);
+	arena_destroy(&state->page.call.arena);
+	bool last = state->page.newest || state->page.count < state->page.limit ||
+		state->left == 0 || state->page.after_seq >= state->until;
+	if (last) {
+		return OP_DONE;
+	}
+	return op_congested(op) ? OP_WAIT : OP_NEXT;
+}
+
+static int next_page(struct op *op)
+{
+	(void)op;
+	return OP_AGAIN;
+}
+
+static void release(struct op *op)
+{
+	struct history *state = op->state;
+	arena_destroy(&state->page.call.arena);
+}
+
+static const struct op_step steps[] = {
+	{"find", find, 0},
+	{"check", check, 0},
+	{"read", read_page, 0},
+	{"emit", emit_page, 0},
+	{"next", next_page, 0},
+	{0},
+};
+
+const struct op_def op_history = {
+	.name = "history",
+	.steps = steps,
+	.state_size = sizeof(struct history),
+	.params_size = sizeof(struct history_params),
+	.release = release,
+	.needs = OP_OPERATOR_READ,
+	.doc = "Read messages of a room, page by page.",
+};
+
+static const struct op_step show_steps[] = {
+	{"find", find_shown, 0},
+	{"check", check, 0},
+	{"read", read_page, 0},
+	{"emit", emit_page, 0},
+	{"next", next_page, 0},
+	{0},
+};
+
+const struct op_def op_history_show = {
+	.name = "history_show",
+	.steps = show_steps,
+	.state_size = sizeof(struct history),
+	.params_size = sizeof(struct history_params),
+	.release = release,
+	.needs = OP_OPERATOR_READ,
+	.doc = "Show the last messages of a room, or those around a number.",
+};

@@ -1,0 +1,489 @@
+#include "chatd/run/server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "chatd/auth/jwt.h"
+#include "chatd/control/control.h"
+#include "chatd/net/listener.h"
+#include "chatd/run/gather.h"
+#include "chatd/run/keys.h"
+#include "chatd/run/worker.h"
+#include "lib/base/err.h"
+#include "lib/base/ident.h"
+#include "lib/base/log.h"
+#include "lib/conf/conf.h"
+#include "lib/conf/load.h"
+#include "lib/store/store.h"
+
+#define EXIT_CONFIG 78
+#define WORKERS_MAX 64
+/* While draining, the workers are asked so often what is left. */
+#define DRAIN_POLL_US 20000
+
+enum server_state {
+	SERVER_STARTING,
+	SERVER_SERVING,
+	SERVER_DRAINING, /* no new connections; waiting for those that are there */
+	SERVER_ENDING,	 /* the loops are being stopped */
+};
+
+struct server {
+	enum server_state state;
+	const struct server_params *params;
+	struct conf *conf;
+	struct jwt_verifier *verifier;
+	struct store *store;
+	struct worker **workers; /* worker_count + 1, the main thread's last */
+	struct mailbox **boxes;
+	struct services **peers;
+	struct bus **buses;
+	unsigned worker_count, next_worker;
+	struct services *main;
+	struct server_control control;
+	struct listener *listener;
+	struct control *control_door;
+	struct loop_signal *signals[3];
+	struct loop_timer *drain_poll;
+	uint64_t started_us, drain_until_us;
+	bool aborted;
+	struct buf listening;
+};
+
+static void server_set_state(struct server *server, enum server_state state)
+{
+	log_event(LOG_DEBUG, "server state", LOG_INT("from", server->state), LOG_INT("to", state));
+	server->state = state;
+}
+
+static int exit_code(int err)
+{
+	switch (err) {
+	case 0:
+		return 0;
+	case ERR_CONFIG:
+	case ERR_CORRUPT:
+		return EXIT_CONFIG;
+	default:
+		return 1;
+	}
+}
+
+static int report(int err, const char *what, struct buf *why)
+{
+	log_event(LOG_ERROR, what, LOG_STR("why", why->len > 0 ? buf_cstr(why) : err_text(err)));
+	return err;
+}
+
+/* ---- draining ---- */
+
+static void collect_busy(struct services *sv, void *slot)
+{
+	*(uint64_t *)slot = worker_busy(CONTAINER_OF(sv, struct worker, sv));
+}
+
+static void server_end(struct server *server)
+{
+	server_set_state(server, SERVER_ENDING);
+	loop_stop(server->main->loop);
+}
+
+static void on_busy(void *ctx, const void *slots, unsigned answered, unsigned total)
+{
+	struct server *server = ctx;
+	const uint64_t *busy = slots;
+	uint64_t left = 0;
+	for (unsigned i = 0; i < total; i++) {
+		left += busy[i];
+	}
+	bool late = loop_now_us(server->main->loop) >= server->drain_until_us;
+	if (left == 0 && answered == total) {
+		server_end(server);
+		return;
+	}
+	if (late && !server->aborted) {
+		server->aborted = true;
+		server->drain_until_us += 2000000;
+		log_event(LOG_WARN, "drain timed out", LOG_INT("left", left));
+		for (unsigned i = 0; i < server->worker_count; i++) {
+			worker_abort(server->workers[i]);
+		}
+	} else if (late) {
+		log_event(LOG_WARN, "ending with work left", LOG_INT("left", left));
+		server_end(server);
+		return;
+	}
+	loop_timer_set(server->drain_poll, DRAIN_POLL_US);
+}
+
+static void drain_poll(void *ctx)
+{
+	struct server *server = ctx;
+	workers_gather(server->workers, server->worker_count + 1, collect_busy, sizeof(uint64_t),
+		1000000, on_busy, server);
+}
+
+static void server_drain(void *ctx)
+{
+	struct server *server = ctx;
+	if (server->state != SERVER_SERVING) {
+		return;
+	}
+	server_set_state(server, SERVER_DRAINING);
+	log_event(LOG_INFO, "draining");
+	sd_notify(0, "STOPPING=1\nSTATUS=Draining");
+	listener_stop(server->listener);
+	server->main->draining = true;
+	server->drain_until_us =
+		loop_now_us(server->main->loop) + server->conf->server.drain_timeout_us;
+	for (unsigned i = 0; i < server->worker_count; i++) {
+		worker_drain(server->workers[i], server->conf->server.drain_spread_us);
+	}
+	loop_timer_set(server->drain_poll, DRAIN_POLL_US);
+}
+
+/* ---- reload ---- */
+
+static void log_problems(const struct conf_report *problems)
+{
+	for (size_t i = 0; i < problems->count; i++) {
+		log_event(problems->problems[i].warning ? LOG_WARN : LOG_ERROR, "settings",
+			LOG_STR("problem", problems->problems[i].text));
+	}
+}
+
+static void apply_log(const struct conf *conf)
+{
+	log_set_level((enum log_level)conf->log.level);
+	log_set_format(conf->log.format == CONF_LOG_JSON ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
+}
+
+/* What cannot change while the process runs keeps its old value; it is said. */
+static void log_unreloadable(const struct conf *old, const struct conf *fresh)
+{
+	for (size_t i = 0; i < conf_key_count; i++) {
+		const struct conf_key *key = &conf_keys[i];
+		if (!key->reloadable && !conf_same(old, fresh, key)) {
+			log_event(LOG_WARN, "setting needs a restart",
+				LOG_STR("section", key->section), LOG_STR("key", key->key));
+		}
+	}
+}
+
+static void server_reload(void *ctx)
+{
+	struct server *server = ctx;
+	struct conf_load_params params = {
+		.path = server->params->config_path,
+		.environment = server->params->environment,
+	};
+	struct conf_report problems = {0};
+	struct conf *fresh = NULL;
+	struct jwt_verifier *verifier = NULL;
+	struct buf why = {0};
+	int err = conf_load(&params, &fresh, &problems);
+	log_problems(&problems);
+	conf_report_finish(&problems);
+	if (err == 0) {
+		err = keys_load(fresh, &verifier, NULL, &why);
+	}
+	if (err != 0) {
+		report(err, "reload refused, the old settings stay", &why);
+		buf_finish(&why);
+		conf_unref(&fresh);
+		return;
+	}
+	log_unreloadable(server->conf, fresh);
+	conf_unref(&server->conf);
+	jwt_verifier_unref(&server->verifier);
+	server->conf = fresh;
+	server->verifier = verifier;
+	apply_log(fresh);
+	for (unsigned i = 0; i <= server->worker_count; i++) {
+		worker_reload(server->workers[i], fresh, verifier);
+	}
+	log_event(LOG_INFO, "reloaded");
+}
+
+/* ---- what operations ask of the process ---- */
+
+static void control_gather(void *ctx, gather_collect_fn collect, size_t slot_size,
+	uint64_t deadline_us, gather_done_fn done, void *done_ctx)
+{
+	struct server *server = ctx;
+	workers_gather(server->workers, server->worker_count + 1, collect, slot_size, deadline_us,
+		done, done_ctx);
+}
+
+static int control_ready(void *ctx)
+{
+	return ((struct server *)ctx)->state == SERVER_SERVING;
+}
+
+static const char *control_listening(void *ctx)
+{
+	return buf_cstr(&((struct server *)ctx)->listening);
+}
+
+static uint64_t control_uptime(void *ctx)
+{
+	struct server *server = ctx;
+	return clock_mono_us(&clock_system) - server->started_us;
+}
+
+/* ---- start ---- */
+
+static int make_state_dir(const char *path, struct buf *why)
+{
+	struct buf part = {0};
+	int err = 0;
+	for (const char *end = path; err == 0; end++) {
+		if (*end != '/' && *end != '\0') {
+			continue;
+		}
+		buf_clear(&part);
+		buf_append(&part, path, (size_t)(end - path));
+		if (part.len > 0 && mkdir(buf_cstr(&part), 0700) != 0 && errno != EEXIST) {
+			buf_printf(why, "server.state_dir: cannot make %s: %s", buf_cstr(&part),
+				strerror(errno));
+			err = errno == EACCES || errno == EPERM || errno == EROFS ? ERR_CONFIG
+										  : ERR_SYSTEM;
+		}
+		if (*end == '\0') {
+			break;
+		}
+	}
+	buf_finish(&part);
+	return err;
+}
+
+static int open_store(struct server *server, struct buf *why)
+{
+	struct store_open_params params = {
+		.url = bytes_str(server->conf->database.url),
+		.migrate = server->conf->database.auto_migrate != CONF_MIGRATE_NO,
+		.clock = &clock_system,
+	};
+	return store_open(&params, &server->store, why);
+}
+
+static unsigned count_workers(const struct conf *conf)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	uint64_t count = conf->server.workers != 0 ? conf->server.workers
+						   : (uint64_t)(cores > 0 ? cores : 1);
+	return count > WORKERS_MAX ? WORKERS_MAX : (unsigned)count;
+}
+
+static void make_workers(struct server *server)
+{
+	unsigned count = server->worker_count = count_workers(server->conf);
+	server->workers = mem_zalloc((count + 1) * sizeof(*server->workers));
+	server->boxes = mem_zalloc((count + 1) * sizeof(*server->boxes));
+	server->peers = mem_zalloc((count + 1) * sizeof(*server->peers));
+	server->buses = mem_zalloc((count + 1) * sizeof(*server->buses));
+	struct worker_params params = {
+		.worker_count = count,
+		.boxes = server->boxes,
+		.peers = server->peers,
+		.buses = server->buses,
+		.store = server->store,
+		.conf = server->conf,
+		.verifier = server->verifier,
+		.control = &server->control,
+	};
+	random_bytes(&params.incarnation, sizeof(params.incarnation));
+	for (params.worker = 0; params.worker <= count; params.worker++) {
+		server->workers[params.worker] = worker_create(&params);
+	}
+	for (unsigned i = 0; i <= count; i++) {
+		worker_fill(server->workers[i]);
+	}
+	server->main = &server->workers[count]->sv;
+}
+
+static void on_accept(void *ctx, int fd, const char *peer)
+{
+	struct server *server = ctx;
+	worker_adopt(server->workers[server->next_worker], fd, peer);
+	server->next_worker = (server->next_worker + 1) % server->worker_count;
+}
+
+static int open_listener(struct server *server, struct buf *why)
+{
+	struct buf addresses = {0};
+	char text[LISTENER_WHY_SIZE];
+	const struct conf_list *listen = &server->conf->server.listen;
+	for (size_t i = 0; i < listen->count; i++) {
+		buf_printf(&addresses, "%s%s", i > 0 ? "," : "", listen->items[i]);
+	}
+	int err = listener_open(server->main->loop, buf_bytes(&addresses), on_accept, server,
+		&server->listener, text);
+	buf_finish(&addresses);
+	if (err != 0) {
+		buf_printf(why, "server.listen: %s", text);
+		return err;
+	}
+	for (size_t i = 0; i < listener_count(server->listener); i++) {
+		buf_printf(&server->listening, "%s%s", i > 0 ? "," : "",
+			listener_address(server->listener, i));
+	}
+	return 0;
+}
+
+/* Every client costs a descriptor. */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static void open_signals(struct server *server)
+{
+	struct loop *loop = server->main->loop;
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a full quota is an error of the write, not our end */
+	server->signals[0] = loop_signal_open(loop, SIGTERM, server_drain, server);
+	server->signals[1] = loop_signal_open(loop, SIGINT, server_drain, server);
+	server->signals[2] = loop_signal_open(loop, SIGHUP, server_reload, server);
+}
+
+static int start_workers(struct server *server)
+{
+	for (unsigned i = 0; i < server->worker_count; i++) {
+		int err = worker_start(server->workers[i]);
+		if (err != 0) {
+			return err;
+		}
+	}
+	return 0;
+}
+
+static void say_ready(struct server *server, bool made_secret)
+{
+	const struct conf *conf = server->conf;
+	server_set_state(server, SERVER_SERVING);
+	log_event(LOG_INFO, "ready", LOG_STR("listen", buf_cstr(&server->listening)),
+		LOG_STR("control", conf->control.socket), LOG_STR("version", CHATD_VERSION),
+		LOG_INT("workers", server->worker_count),
+		LOG_INT("ms", control_uptime(server) / 1000));
+	sd_notifyf(0, "READY=1\nSTATUS=Listening on %s", buf_cstr(&server->listening));
+	if (made_secret) {
+		log_event(LOG_INFO, "made a signing secret",
+			LOG_STR("directory", conf->server.state_dir),
+			LOG_STR("next", "chatctl token mint --user alice; "
+					"chatctl room create general"));
+	}
+}
+
+static int server_start(struct server *server, bool *ret_made, struct buf *why)
+{
+	raise_descriptors();
+	int err = make_state_dir(server->conf->server.state_dir, why);
+	if (err == 0) {
+		err = keys_load(server->conf, &server->verifier, ret_made, why);
+	}
+	if (err == 0) {
+		err = open_store(server, why);
+	}
+	if (err != 0) {
+		return err;
+	}
+	make_workers(server);
+	server->drain_poll = loop_timer_create(server->main->loop, drain_poll, server);
+	open_signals(server);
+	err = control_open(server->main, &server->control_door, why);
+	if (err == 0) {
+		err = open_listener(server, why);
+	}
+	if (err == 0) {
+		err = start_workers(server);
+	}
+	return err;
+}
+
+/* ---- end ---- */
+
+/* The threads end first; then the store, which answers all it accepted; then, on this thread alone, the answers are taken, and all is freed. */
+static void stop_workers(struct server *server)
+{
+	if (server->workers == NULL) {
+		store_close(&server->store);
+		return;
+	}
+	for (unsigned i = 0; i < server->worker_count; i++) {
+		if (server->workers[i]->started) {
+			worker_stop(server->workers[i]);
+		}
+	}
+	for (unsigned i = 0; i < server->worker_count; i++) {
+		worker_join(server->workers[i]);
+	}
+	store_close(&server->store);
+	for (unsigned round = 0; round < 8; round++) {
+		for (unsigned i = 0; i <= server->worker_count; i++) {
+			worker_settle(server->workers[i]);
+		}
+	}
+	for (unsigned i = 0; i <= server->worker_count; i++) {
+		worker_destroy(&server->workers[i]);
+	}
+}
+
+static void server_finish(struct server *server)
+{
+	control_close(&server->control_door);
+	listener_close(&server->listener);
+	for (size_t i = 0; i < sizeof(server->signals) / sizeof(server->signals[0]); i++) {
+		loop_signal_close(&server->signals[i]);
+	}
+	loop_timer_destroy(&server->drain_poll);
+	stop_workers(server);
+	free(server->workers);
+	free(server->boxes);
+	free(server->peers);
+	free(server->buses);
+	buf_finish(&server->listening);
+	conf_unref(&server->conf);
+	jwt_verifier_unref(&server->verifier);
+}
+
+int server_run(const struct server_params *params, struct conf *conf)
+{
+	struct server server = {
+		.params = params,
+		.conf = conf_ref(conf),
+		.started_us = clock_mono_us(&clock_system),
+	};
+	server.control = (struct server_control){
+		.server = &server,
+		.gather = control_gather,
+		.stop = server_drain,
+		.ready = control_ready,
+		.listening = control_listening,
+		.uptime_us = control_uptime,
+	};
+	struct buf why = {0};
+	bool made_secret = false;
+	apply_log(conf);
+	int err = server_start(&server, &made_secret, &why);
+	if (err == 0) {
+		say_ready(&server, made_secret);
+		loop_run(server.main->loop);
+		log_event(LOG_INFO, "stopped");
+	} else {
+		report(err, "cannot start", &why);
+	}
+	buf_finish(&why);
+	server_finish(&server);
+	return exit_code(err);
+}

@@ -1,0 +1,71 @@
+/* What the tests of the store share: a folder of its own, a stepped clock, and calls that wait for
+ * their answer. */
+#ifndef TESTS_UNIT_STORE_HELP_H
+#define TESTS_UNIT_STORE_HELP_H
+
+#include <stdatomic.h>
+
+#include "lib/base/clock.h"
+#include "lib/store/store.h"
+
+struct test_clock {
+	struct clock clock;
+	atomic_llong wall_ms; /* the store's threads read it */
+};
+
+struct store_test {
+	struct test_clock clock;
+	struct loop *loop;
+	struct mailbox *box;
+	struct arena *arena;
+	struct store *store;
+	char folder[64];
+	char path[96]; /* of the database, in folder */
+	char url[128];
+	size_t max_queued;
+};
+
+/* Makes the folder and the rest; opens no store. */
+void store_test_init(struct store_test *t);
+/* Closes the store and removes the folder. */
+void store_test_finish(struct store_test *t);
+/* Opens t->url, which must work. */
+void store_test_open(struct store_test *t);
+/* Opens and gives the error; *ret_why (or NULL) is on t->arena. */
+int store_test_try_open(struct store_test *t, bool migrate, const char **ret_why);
+/* Closes and opens again. */
+void store_test_reopen(struct store_test *t);
+/* SQL on the open SQLite store's file, through a connection of its own. */
+void store_test_sql(struct store_test *t, const char *sql);
+
+/* Fills in what every call needs; the call is done when call.done is NULL. */
+void store_test_call(struct store_test *t, struct store_call *call);
+/* Turns the loop until the call is done (at most 20 s). posted: what the store answered. The error.
+ */
+int store_test_wait(struct store_test *t, struct store_call *call, int posted);
+
+/* A user id that is easy to tell: n in the last byte. */
+struct uuid test_user(unsigned n);
+
+/* ---- calls that wait ---- */
+
+/* A Public group of the users 1 to members, of whom 1 is Owner. */
+struct uuid test_room(struct store_test *t, const char *alias, size_t members);
+int test_create(struct store_test *t, struct store_room_create *req);
+int test_append(struct store_test *t, struct append_item *items, size_t count);
+/* A text; key names the client message id. */
+struct append_item test_item(struct uuid room, struct uuid sender, const char *key, const char *text);
+/* Stores text and gives its number; it must be stored. */
+uint64_t test_send(struct store_test *t, struct uuid room, struct uuid sender, const char *key,
+	const char *text);
+int test_page(struct store_test *t, struct store_page *req);
+int test_add(struct store_test *t, struct store_member_add *req);
+int test_remove(struct store_test *t, struct store_member_remove *req);
+int test_list(struct store_test *t, struct store_member_list *req);
+int test_find(struct store_test *t, struct store_room_find *req);
+int test_open_user(struct store_test *t, struct store_user_open *req);
+int test_status(struct store_test *t, struct store_status *req);
+
+void assert_bytes(struct bytes is, const char *expected);
+
+#endif
