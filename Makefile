@@ -32,6 +32,10 @@ ifeq ($(BUILD),fuzz)
 CC = $(CLANG)
 endif
 
+# A line per file; the commands themselves with V=1.
+Q := $(if $(V),,@)
+say = $(if $(V),,@echo '  $(1)' $(patsubst $(OUT)/%,%,$@))
+
 # Makes that this file starts itself run their recipes beside each other, as many as there are cores, unless told.
 JOBS := $(shell nproc 2>/dev/null || echo 1)
 SUBMAKE = $(MAKE) --no-print-directory $(if $(findstring j,$(firstword -$(MAKEFLAGS)))$(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
@@ -70,7 +74,8 @@ LIB_SRC := $(sort $(wildcard $(LIB_DIRS:%=lib/%/*.c)))
 CHATD_SRC := $(sort $(wildcard chatd/*/*.c))
 CHATCTL_SRC := $(sort $(wildcard chatctl/*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
-UNIT_HELP_SRC := $(sort $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)))
+STORE_HELP_SRC := $(sort $(wildcard tests/unit/store_*.c))
+UNIT_HELP_SRC := $(sort $(filter-out $(UNIT_SRC) $(STORE_HELP_SRC),$(wildcard tests/unit/*.c)))
 
 LIB_OBJ := $(LIB_SRC:%.c=$(O)/%.o)
 CHATD_OBJ := $(CHATD_SRC:%.c=$(O)/%.o)
@@ -84,16 +89,20 @@ FUZZ := $(notdir $(FUZZ_SRC:%.c=%))
 all: $(B)/chatd $(B)/chatctl
 
 $(B)/chatd: $(O)/chatd/main.o $(O)/libchatd.a $(O)/libchat.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD )
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(B)/chatctl: $(CHATCTL_OBJ) $(O)/libchat.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD )
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(O)/libchat.a: $(LIB_OBJ) $(O)/lib.list
-	rm -f $@ && ar rcs $@ $(LIB_OBJ)
+	$(call say,AR )
+	$(Q)rm -f $@ && ar rcs $@ $(LIB_OBJ)
 
 $(O)/libchatd.a: $(CHATD_OBJ) $(O)/chatd.list
-	rm -f $@ && ar rcs $@ $(CHATD_OBJ)
+	$(call say,AR )
+	$(Q)rm -f $@ && ar rcs $@ $(CHATD_OBJ)
 
 # An archive is made again when a source file has come or gone.
 $(O)/lib.list: FORCE
@@ -106,7 +115,8 @@ $(O)/chatd.list: FORCE
 
 $(O)/%.o: %.c $(O)/flags
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC )
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # Objects are built again when the flags change.
 $(O)/flags: FORCE
@@ -146,11 +156,20 @@ $(UNIT:%=unit/%): unit/%: $(B)/unit/%
 
 $(B)/unit/test_chatd_%: $(O)/tests/unit/test_chatd_%.o $(UNIT_HELP_OBJ) $(O)/libchatd.a $(O)/libchat.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+	$(call say,LD )
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
 $(B)/unit/test_%: $(O)/tests/unit/test_%.o $(O)/libchat.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+	$(call say,LD )
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+# The suite that every back end of the store must pass.
+STORE_UNIT := $(filter test_store_%,$(UNIT))
+$(STORE_UNIT:%=$(B)/unit/%): $(B)/unit/%: $(O)/tests/unit/%.o $(STORE_HELP_SRC:%.c=$(O)/%.o) $(O)/libchat.a
+	@mkdir -p $(@D)
+	$(call say,LD )
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
 .PHONY: unit-programs
 unit-programs: $(UNIT:%=$(B)/unit/%)
@@ -164,11 +183,13 @@ replay-programs: $(FUZZ:%=$(B)/replay/%)
 
 $(B)/replay/fuzz_chatd_%: $(O)/tests/fuzz/fuzz_chatd_%.o $(O)/tests/fuzz/replay.o $(O)/libchatd.a $(O)/libchat.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD )
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(B)/replay/fuzz_%: $(O)/tests/fuzz/fuzz_%.o $(O)/tests/fuzz/replay.o $(O)/libchat.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD )
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # make fuzz runs each harness for FUZZ_SECONDS. What it finds worth keeping lands in $(OUT)/fuzz/found/<name>.
 FUZZ_SECONDS ?= 60
@@ -186,11 +207,13 @@ $(FUZZ:%=fuzz-run/%): fuzz-run/fuzz_%: $(B)/run/fuzz_%
 
 $(B)/run/fuzz_chatd_%: $(O)/tests/fuzz/fuzz_chatd_%.o $(O)/libchatd.a $(O)/libchat.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+	$(call say,LD )
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
 $(B)/run/fuzz_%: $(O)/tests/fuzz/fuzz_%.o $(O)/libchat.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+	$(call say,LD )
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
 # ---- the commands that people give --------------------------------------------------------------------------------------
 

@@ -61,18 +61,27 @@ static void send_answer(struct conn *conn, struct outmsg **answer)
 	}
 }
 
+/* How ASP.NET Core begins: the target stands between. */
+enum refusal { FAILED_TO_INVOKE, UNEXPECTED, NOT_STREAMING };
+static const struct {
+	const char *before, *after;
+} refusals[] = {
+	[FAILED_TO_INVOKE] = {"Failed to invoke '", "' due to an error on the server."},
+	[UNEXPECTED] = {"An unexpected error occurred invoking '", "' on the server."},
+	[NOT_STREAMING] = {"The client attempted to invoke the non-streaming '",
+		"' method with a streaming invocation."},
+};
+
 /* An answer to a call that was never started: at once, whatever else is under way. */
 static void refuse(struct conn *conn, const struct hub_message *message, struct arena *arena,
-	const char *fmt, const char *detail)
+	enum refusal refusal, const char *detail)
 {
-	const char *target = arena_dup(arena, message->target).ptr;
 	if (message->invocation_id.len == 0) {
 		return;
 	}
-	const char *text = arena_printf(arena, fmt, target);
-	if (detail != NULL) {
-		text = arena_printf(arena, "%s %s", text, detail);
-	}
+	const char *text = arena_printf(arena, "%s%.*s%s%s%s", refusals[refusal].before,
+		BYTES_ARG(message->target), refusals[refusal].after, detail != NULL ? " " : "",
+		detail != NULL ? detail : "");
 	struct outmsg *answer =
 		encode_completion(conn, message->invocation_id, NULL, text);
 	send_answer(conn, &answer);
@@ -232,15 +241,12 @@ void calls_drop(struct conn *conn)
 
 /* ---- taking a call ---- */
 
-#define FAILED_TO_INVOKE "Failed to invoke '%s' due to an error on the server."
-
 static void refuse_binding(struct conn *conn, const struct hub_message *message,
 	struct arena *arena, const struct params_error *error)
 {
 	if (error->fault != PARAMS_COUNT && error->fault != PARAMS_TYPE) {
 		const char *text = params_error_text(arena, error);
-		refuse(conn, message, arena,
-			"An unexpected error occurred invoking '%s' on the server.",
+		refuse(conn, message, arena, UNEXPECTED,
 			arena_printf(arena, "HubException: %s: %s", err_code(ERR_BAD_REQUEST),
 				text));
 		return;
@@ -268,10 +274,7 @@ static bool refuse_form(struct conn *conn, const struct hub_message *message, st
 		return true;
 	}
 	if (message->type == HUB_STREAM_INVOCATION) {
-		refuse(conn, message, arena,
-			"The client attempted to invoke the non-streaming '%s' method with a "
-			"streaming invocation.",
-			NULL);
+		refuse(conn, message, arena, NOT_STREAMING, NULL);
 		return true;
 	}
 	return false;
@@ -283,7 +286,7 @@ static bool refuse_streams(
 	if (message->stream_id_count == 0) {
 		return false;
 	}
-	refuse(conn, message, arena, "An unexpected error occurred invoking '%s' on the server.",
+	refuse(conn, message, arena, UNEXPECTED,
 		arena_printf(arena,
 			"HubException: Client sent %u stream(s), Hub method expects 0.",
 			message->stream_id_count));

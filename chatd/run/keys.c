@@ -91,14 +91,15 @@ int keys_load(const struct conf *conf, struct jwt_verifier **ret_verifier, bool 
 	char secret[SECRET_TEXT];
 	bool made = false;
 	struct buf algorithms = {0};
+	struct buf audience = {0};
 	join_list(&algorithms, &conf->auth.algorithms);
+	join_list(&audience, &conf->auth.audience);
 	struct jwt_params params = {
 		.algorithms = buf_bytes(&algorithms),
 		.secret = bytes_str(conf->auth.jwt_secret),
 		.public_key = bytes_str(conf->auth.jwt_public_key),
 		.issuer = bytes_str(conf->auth.issuer),
-		.audiences = conf->auth.audience.items,
-		.audience_count = conf->auth.audience.count,
+		.audience = buf_bytes(&audience),
 		.leeway_s = (int64_t)(conf->auth.leeway_us / 1000000),
 		.user_id_claim = bytes_str(conf->auth.user_id_claim),
 		.admin_role = bytes_str(conf->auth.admin_role),
@@ -120,5 +121,6 @@ int keys_load(const struct conf *conf, struct jwt_verifier **ret_verifier, bool 
 	}
 	mem_wipe(secret, sizeof(secret));
 	buf_finish(&algorithms);
+	buf_finish(&audience);
 	return err;
 }

@@ -22,7 +22,8 @@ void migration_checksum(const struct migration *migration, uint8_t out[32])
 
 /* The text behind "-- word" in the comment lines at the start of the file; false where no line
  * starts so. */
-static bool find_header(const struct migration *migration, struct bytes word, struct bytes *ret_rest)
+static bool find_header(
+	const struct migration *migration, struct bytes word, struct bytes *ret_rest)
 {
 	struct bytes text = migration_text(migration);
 
@@ -56,8 +57,8 @@ bool migration_in_transaction(const struct migration *migration)
 	return !find_header(migration, BYTES_LIT("no-transaction"), &rest) || rest.len != 0;
 }
 
-static int judge_unknown(const struct migration_set *set, const struct migration_applied *applied,
-	struct buf *why)
+static int judge_unknown(
+	const struct migration_set *set, const struct migration_applied *applied, struct buf *why)
 {
 	uint32_t own = set->count > 0 ? set->rows[set->count - 1].no : 0;
 
@@ -69,7 +70,8 @@ static int judge_unknown(const struct migration_set *set, const struct migration
 	}
 	if (applied->oldest_program > own) {
 		buf_printf(why,
-			"the database has the newer schema %u (%s); this program knows schemas up to "
+			"the database has the newer schema %u (%s); this program knows schemas up "
+			"to "
 			"%u: use a newer program",
 			(unsigned)applied->no, applied->name, (unsigned)own);
 		return ERR_CONFIG;
@@ -77,8 +79,8 @@ static int judge_unknown(const struct migration_set *set, const struct migration
 	return 0;
 }
 
-static int judge_known(const struct migration *migration, const struct migration_applied *applied,
-	struct buf *why)
+static int judge_known(
+	const struct migration *migration, const struct migration_applied *applied, struct buf *why)
 {
 	uint8_t checksum[32];
 

@@ -28,8 +28,8 @@ static const struct sql_row statements[SQL_COUNT] = {
 			      "PRAGMA journal_size_limit = 67108864;"},
 	[SQL_SETUP_READER] = {"PRAGMA query_only = ON;"
 			      "PRAGMA cache_size = -1024;"},
-	/* 1128808788 is "CHAT": tells our files from those of other programs. Both are in the file's
-	 * first page before anything else is. */
+	/* 1128808788 is "CHAT": tells our files from those of other programs. Both are in the
+	 * file's first page before anything else is. */
 	[SQL_SETUP_NEW_FILE] = {"PRAGMA page_size = 4096;"
 				"PRAGMA synchronous = FULL;"
 				"PRAGMA application_id = 1128808788;"

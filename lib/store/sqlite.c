@@ -69,10 +69,11 @@ static int fail(struct sqlite *db, int rc)
 	bool from_system = (rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN;
 
 	if (from_system && system_errno != 0) {
-		snprintf(db->why, sizeof(db->why), "SQLite: %s (%d): %s", sqlite3_errmsg(db->handle),
-			rc, strerrordesc_np(system_errno));
+		snprintf(db->why, sizeof(db->why), "SQLite: %s (%d): %s",
+			sqlite3_errmsg(db->handle), rc, strerrordesc_np(system_errno));
 	} else {
-		snprintf(db->why, sizeof(db->why), "SQLite: %s (%d)", sqlite3_errmsg(db->handle), rc);
+		snprintf(db->why, sizeof(db->why), "SQLite: %s (%d)", sqlite3_errmsg(db->handle),
+			rc);
 	}
 	return err;
 }
@@ -268,18 +269,16 @@ void sqlite_bind_int(struct sqlite_stmt *stmt, int at, int64_t n)
 void sqlite_bind_blob(struct sqlite_stmt *stmt, int at, struct bytes b)
 {
 	if (stmt->handle != NULL) {
-		bound(stmt,
-			sqlite3_bind_blob64(stmt->handle, at, b.ptr != NULL ? b.ptr : "", b.len,
-				SQLITE_STATIC));
+		bound(stmt, sqlite3_bind_blob64(stmt->handle, at, b.ptr != NULL ? b.ptr : "", b.len,
+				    SQLITE_STATIC));
 	}
 }
 
 void sqlite_bind_text(struct sqlite_stmt *stmt, int at, struct bytes b)
 {
 	if (stmt->handle != NULL) {
-		bound(stmt,
-			sqlite3_bind_text64(stmt->handle, at, b.ptr != NULL ? b.ptr : "", b.len,
-				SQLITE_STATIC, SQLITE_UTF8));
+		bound(stmt, sqlite3_bind_text64(stmt->handle, at, b.ptr != NULL ? b.ptr : "", b.len,
+				    SQLITE_STATIC, SQLITE_UTF8));
 	}
 }
 

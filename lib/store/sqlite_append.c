@@ -170,8 +170,8 @@ static int read_head(
 	return 1;
 }
 
-static int raise_head(struct sqlite *db, const struct uuid *room, const struct room_head *head,
-	uint64_t stored)
+static int raise_head(
+	struct sqlite *db, const struct uuid *room, const struct room_head *head, uint64_t stored)
 {
 	struct sqlite_stmt *stmt = sqlite_stmt(db, SQL_ROOM_RAISE);
 
@@ -245,8 +245,8 @@ static int compare(const void *a, const void *b)
 	return x->place < y->place ? -1 : x->place > y->place;
 }
 
-static size_t collect(
-	struct sqlite_connection *connection, struct store_call *first, const struct store_call *end)
+static size_t collect(struct sqlite_connection *connection, struct store_call *first,
+	const struct store_call *end)
 {
 	size_t count = 0;
 

@@ -64,9 +64,9 @@ static int check_text(struct bytes path, struct buf *why)
 		return ERR_CONFIG;
 	}
 	if (bytes_eq(path, BYTES_LIT(":memory:"))) {
-		buf_append_str(why,
-			"sqlite::memory: would lose every message at the end of the process; give the "
-			"path of a file");
+		buf_append_str(why, "sqlite::memory: would lose every message at the end of the "
+				    "process; give the "
+				    "path of a file");
 		return ERR_CONFIG;
 	}
 	return 0;
@@ -228,8 +228,10 @@ static int look_at(struct sqlite_file *file, struct buf *why)
 	file->was_clean = size_beside(file->path, "-wal") == 0;
 	if (file->is_new && (!file->was_clean || size_beside(file->path, "-journal") != 0)) {
 		buf_printf(why,
-			"%s is missing or empty, but the journal of a database of that name is still "
-			"there (%s-wal or %s-journal): restore the database, or move the journal away",
+			"%s is missing or empty, but the journal of a database of that name is "
+			"still "
+			"there (%s-wal or %s-journal): restore the database, or move the journal "
+			"away",
 			file->path, file->path, file->path);
 		return ERR_CORRUPT;
 	}

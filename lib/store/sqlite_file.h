@@ -21,11 +21,11 @@ struct sqlite_file {
 	bool was_clean; /* closed well: there is no WAL */
 };
 
-/* Finds, locks and looks at the file; nothing on the disk changes but the lock file PATH.lock, which
- * holds the holder's process id and stays there unlocked afterwards. Errors, each with a sentence in
- * why: ERR_CONFIG (text that can be no path, no such folder, a file of another program), ERR_BUSY
- * (another process has it), ERR_CORRUPT (no database, or a damaged one), ERR_SYSTEM. After an error
- * there is nothing to close. */
+/* Finds, locks and looks at the file; nothing on the disk changes but the lock file PATH.lock,
+ * which holds the holder's process id and stays there unlocked afterwards. Errors, each with a
+ * sentence in why: ERR_CONFIG (text that can be no path, no such folder, a file of another
+ * program), ERR_BUSY (another process has it), ERR_CORRUPT (no database, or a damaged one),
+ * ERR_SYSTEM. After an error there is nothing to close. */
 int sqlite_file_open(struct bytes path, struct sqlite_file *ret_file, struct buf *why);
 /* Unlocks. */
 void sqlite_file_close(struct sqlite_file *file);

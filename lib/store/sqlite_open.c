@@ -40,7 +40,8 @@ static int prepare_file(
 	}
 	if (!params->migrate) {
 		buf_printf(why,
-			"there is no database %s yet: run \"chatctl db migrate\", or set auto_migrate "
+			"there is no database %s yet: run \"chatctl db migrate\", or set "
+			"auto_migrate "
 			"= true in section database",
 			file->path);
 		return ERR_CONFIG;

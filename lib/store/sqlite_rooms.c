@@ -141,8 +141,8 @@ static int add_room(struct sqlite *db, const struct room_row *room, struct bytes
 	sqlite_bind_int(stmt, 5, (int64_t)room->type);
 	sqlite_bind_int(stmt, 6, (int64_t)room->visibility);
 	sqlite_bind_int(stmt, 7, room->encrypted ? 1 : 0);
-	sqlite_bind_blob_or_null(stmt, 8,
-		room->has_creator ? uuid_bytes(&room->creator) : BYTES_NONE);
+	sqlite_bind_blob_or_null(
+		stmt, 8, room->has_creator ? uuid_bytes(&room->creator) : BYTES_NONE);
 	sqlite_bind_int(stmt, 9, now);
 	sqlite_bind_blob_or_null(stmt, 10, pair);
 	return sqlite_run(stmt, NULL);
@@ -217,9 +217,9 @@ static int create(struct sqlite_connection *connection, struct store_room_create
 	if (err == 0) {
 		err = add_members(connection, req);
 	}
-	return err != 0 ? err
-			: sqlite_room_by_id(
-				  connection->db, req->call.arena, &wanted.id, &req->room);
+	return err != 0
+		       ? err
+		       : sqlite_room_by_id(connection->db, req->call.arena, &wanted.id, &req->room);
 }
 
 void sqlite_room_create_work(struct store_call *call, void *connection)

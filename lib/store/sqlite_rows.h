@@ -22,8 +22,8 @@ int sqlite_row_message(struct sqlite_stmt *stmt, struct arena *arena, const stru
 /* Runs a statement that is bound and gives one room or none. 0, ERR_NOT_FOUND, or what SQLite had.
  */
 int sqlite_one_room(struct sqlite_stmt *stmt, struct arena *arena, struct room_row *ret_row);
-int sqlite_room_by_id(struct sqlite *db, struct arena *arena, const struct uuid *id,
-	struct room_row *ret_row);
+int sqlite_room_by_id(
+	struct sqlite *db, struct arena *arena, const struct uuid *id, struct room_row *ret_row);
 /* ROLE_NONE where there is no such room or he is not in it. */
 int sqlite_role(struct sqlite *db, const struct uuid *room, const struct uuid *user,
 	enum member_role *ret_role);

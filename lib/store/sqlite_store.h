@@ -71,7 +71,7 @@ int sqlite_append_run(
 	struct sqlite_connection *connection, struct store_call *first, struct store_call *end);
 
 /* Makes the user with his identity as display name where he is no row yet. */
-int sqlite_user_name(struct sqlite_connection *connection, const struct uuid *user,
-	struct bytes identity);
+int sqlite_user_name(
+	struct sqlite_connection *connection, const struct uuid *user, struct bytes identity);
 
 #endif

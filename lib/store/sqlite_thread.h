@@ -9,8 +9,8 @@
 
 struct sqlite_thread;
 
-/* Runs on the thread. list: linked by next in the order of posting, never empty; every call of it is
- * the function's now, to answer or to pass on. */
+/* Runs on the thread. list: linked by next in the order of posting, never empty; every call of it
+ * is the function's now, to answer or to pass on. */
 typedef void (*sqlite_thread_fn)(void *ctx, struct store_call *list);
 
 /* max_waiting: see sqlite_thread_post(). 0 or ERR_SYSTEM. */

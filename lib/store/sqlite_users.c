@@ -3,8 +3,8 @@
 #include "lib/store/sqlite_rows.h"
 #include "lib/store/sqlite_store.h"
 
-int sqlite_user_name(struct sqlite_connection *connection, const struct uuid *user,
-	struct bytes identity)
+int sqlite_user_name(
+	struct sqlite_connection *connection, const struct uuid *user, struct bytes identity)
 {
 	struct sqlite_stmt *stmt = sqlite_stmt(connection->db, SQL_USER_NAME);
 	char text[UUID_TEXT_SIZE];

@@ -33,7 +33,8 @@ int store_open(
 			return schemes[i].open(params, rest, ret_store, ret_why);
 		}
 	}
-	buf_append_str(ret_why, "the database URL starts with no known scheme; known is sqlite:PATH");
+	buf_append_str(
+		ret_why, "the database URL starts with no known scheme; known is sqlite:PATH");
 	return ERR_CONFIG;
 }
 
@@ -87,8 +88,7 @@ void store_body_hash(const struct append_item *item, uint8_t out[8])
 
 /* A row of an epoch that the store does not know takes the present one: an id that is stable is
  * better than none. */
-void store_message_id(
-	const struct store *store, const struct message_row *row, struct uuid *ret_id)
+void store_message_id(const struct store *store, const struct message_row *row, struct uuid *ret_id)
 {
 	const char *epoch = store->epoch;
 

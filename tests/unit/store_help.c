@@ -13,9 +13,10 @@
 
 /* ---- the frame ---- */
 
-static uint64_t no_mono(const struct clock *clock)
+static uint64_t real_mono(const struct clock *clock)
 {
-	return clock_mono_us(&clock_system) + (clock == NULL);
+	(void)clock;
+	return clock_mono_us(&clock_system);
 }
 
 static int64_t stepped_wall(const struct clock *clock)
@@ -28,7 +29,7 @@ static int64_t stepped_wall(const struct clock *clock)
 void store_test_init(struct store_test *t)
 {
 	memset(t, 0, sizeof(*t));
-	t->clock.clock = (struct clock){.mono_us = no_mono, .wall_ms = stepped_wall};
+	t->clock.clock = (struct clock){.mono_us = real_mono, .wall_ms = stepped_wall};
 	atomic_init(&t->clock.wall_ms, 1700000000000);
 	t->loop = loop_create();
 	t->box = mailbox_create(t->loop);
@@ -161,7 +162,8 @@ struct uuid test_room(struct store_test *t, const char *alias, size_t members)
 	return req.room.id;
 }
 
-struct append_item test_item(struct uuid room, struct uuid sender, const char *key, const char *text)
+struct append_item test_item(
+	struct uuid room, struct uuid sender, const char *key, const char *text)
 {
 	struct append_item item = {
 		.room = room,

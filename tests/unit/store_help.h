@@ -54,7 +54,8 @@ struct uuid test_room(struct store_test *t, const char *alias, size_t members);
 int test_create(struct store_test *t, struct store_room_create *req);
 int test_append(struct store_test *t, struct append_item *items, size_t count);
 /* A text; key names the client message id. */
-struct append_item test_item(struct uuid room, struct uuid sender, const char *key, const char *text);
+struct append_item test_item(
+	struct uuid room, struct uuid sender, const char *key, const char *text);
 /* Stores text and gives its number; it must be stored. */
 uint64_t test_send(struct store_test *t, struct uuid room, struct uuid sender, const char *key,
 	const char *text);

@@ -4,25 +4,33 @@
 
 #include "tests/unit/store_help.h"
 
-/* Opens an empty store as *state and gives it to the test; see cmocka's setup and teardown. */
 struct suite_backend {
-	const char *name;
-	int (*setup)(void **state);
-	int (*teardown)(void **state);
-	/* Does what the interface has no request for. */
-	void (*archive)(struct store_test *t, const struct uuid *room);
-	void (*forget_below)(struct store_test *t, const struct uuid *room, uint64_t seq);
+	/* store_test_init() and an empty store. */
+	void (*open)(struct store_test *t);
+	/* Closes the store and opens it again. */
+	void (*reopen)(struct store_test *t);
+	/* What the interface has no request for. */
+	void (*archive_all)(struct store_test *t);
+	void (*purge_below)(struct store_test *t, uint64_t seq); /* in all rooms */
 };
 
 /* Number of tests that failed. */
 int store_suite_messages(const struct suite_backend *backend);
 int store_suite_rooms(const struct suite_backend *backend);
-int store_suite_threads(const struct suite_backend *backend);
+int store_suite_order(const struct suite_backend *backend);
 
-/* The back end under test is the initial state of each group. */
+/* What a test gets as *state. */
 struct suite_state {
 	const struct suite_backend *backend;
 	struct store_test test;
 };
+
+/* For cmocka: *state is the back end before, a struct suite_state afterwards. */
+int store_suite_setup(void **state);
+int store_suite_teardown(void **state);
+
+#define SUITE_TEST(function, backend) \
+	cmocka_unit_test_prestate_setup_teardown( \
+		function, store_suite_setup, store_suite_teardown, (void *)(uintptr_t)(backend))
 
 #endif

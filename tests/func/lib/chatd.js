@@ -4,6 +4,7 @@
 
 const assert = require('node:assert');
 const fs = require('node:fs');
+const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
 const { spawn } = require('node:child_process');
@@ -42,6 +43,23 @@ function environment(extra) {
 
 function scratchDir() {
   return fs.mkdtempSync(path.join(os.tmpdir(), 'chatd-'));
+}
+
+// A free port below those that the kernel gives to clients: one that a daemon comes back to after a kill must not be
+// taken by a client meanwhile, not even by the one that tries to connect to it (TCP can connect a port to itself).
+async function steadyPort() {
+  for (;;) {
+    const port = 20000 + Math.floor(Math.random() * 12000);
+    const server = net.createServer();
+    const free = await new Promise((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (free) {
+      await new Promise((resolve) => server.close(resolve));
+      return port;
+    }
+  }
 }
 
 // Runs a program to its end: {code, signal, stdout, stderr}.
@@ -194,4 +212,4 @@ async function startChatd(options) {
   return new Chatd(options).start();
 }
 
-module.exports = { Chatd, startChatd, run, environment, scratchDir, CHATD, CHATCTL, ROOT, SANITIZER_REPORT };
+module.exports = { Chatd, startChatd, steadyPort, run, environment, scratchDir, CHATD, CHATCTL, ROOT, SANITIZER_REPORT };

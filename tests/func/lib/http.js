@@ -21,9 +21,11 @@ class RawConnection {
     socket.on('close', () => this.finish('end'));
   }
 
-  static connect(port, host = '127.0.0.1') {
+  // To a port of this machine, or to a socket's path.
+  static connect(where) {
     return new Promise((resolve, reject) => {
-      const socket = net.connect({ port, host, allowHalfOpen: true, noDelay: true });
+      const peer = typeof where === 'string' ? { path: where } : { port: where, host: '127.0.0.1', noDelay: true };
+      const socket = net.connect({ ...peer, allowHalfOpen: true });
       socket.once('error', reject);
       socket.once('connect', () => {
         socket.removeListener('error', reject);
