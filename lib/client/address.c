@@ -25,8 +25,7 @@ static bool is_plain(struct bytes b)
 static bool has_port(struct bytes authority)
 {
 	ptrdiff_t bracket = bytes_find_char(authority, ']');
-	struct bytes tail =
-		bracket >= 0 ? bytes_behind(authority, (size_t)bracket + 1) : authority;
+	struct bytes tail = bracket >= 0 ? bytes_behind(authority, (size_t)bracket + 1) : authority;
 	return bytes_find_char(tail, ':') >= 0;
 }
 
@@ -82,8 +81,7 @@ static int unix_init(struct client_address *address, struct bytes url, struct by
 	return target_init(address, path);
 }
 
-int client_address_init(
-	struct client_address *address, struct bytes url, struct bytes unix_path)
+int client_address_init(struct client_address *address, struct bytes url, struct bytes unix_path)
 {
 	const struct bytes http = BYTES_LIT("http://");
 	int err = ERR_USAGE;

@@ -15,8 +15,7 @@ struct client_address {
  * "unix:PATH" with the hub's path in unix_path (empty: "/chathub"). ERR_NOT_SUPPORTED: https;
  * ERR_USAGE: any other form, or characters that no request line can hold. On success
  * client_address_finish() is owed. */
-int client_address_init(
-	struct client_address *address, struct bytes url, struct bytes unix_path);
+int client_address_init(struct client_address *address, struct bytes url, struct bytes unix_path);
 void client_address_finish(struct client_address *address);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "lib/base/err.h"
 #include "lib/base/ident.h"
-#include "lib/base/list.h"
+#include "lib/client/calls.h"
 #include "lib/client/opening.h"
 #include "lib/hubproto/codec.h"
 #include "lib/hubproto/handshake.h"
@@ -51,26 +51,14 @@ struct client {
 	size_t max_message;
 	size_t max_queued;
 	uint32_t max_calls;
-	uint32_t call_count;
-	uint64_t last_id;
-	struct list calls; /* struct call, in the order of their ids */
-};
-
-struct call {
-	struct list_node node;
-	uint64_t id;
-	client_done_fn done;
-	void *ctx;
+	struct calls calls;
 };
 
 /* ---- lifetime ---- */
 
 static void client_free(struct client *c)
 {
-	struct list_node *node;
-	while ((node = list_pop(&c->calls)) != NULL) {
-		free(CONTAINER_OF(node, struct call, node));
-	}
+	calls_finish(&c->calls);
 	opening_cancel(&c->opening);
 	stream_close(&c->stream);
 	loop_timer_destroy(&c->timer);
@@ -143,17 +131,6 @@ static void client_set_state(struct client *c, enum client_state state)
 	c->state = state;
 }
 
-static void answer_all(struct client *c, int err, struct bytes text)
-{
-	struct list_node *node;
-	while (!c->closed && (node = list_pop(&c->calls)) != NULL) {
-		struct call *call = CONTAINER_OF(node, struct call, node);
-		c->call_count--;
-		call->done(call->ctx, err, text, &value_null);
-		free(call);
-	}
-}
-
 /* What is queued, such as a Close, is still sent. The caller has entered. */
 static void client_end(struct client *c, int err, struct bytes text, bool allow_reconnect)
 {
@@ -161,7 +138,8 @@ static void client_end(struct client *c, int err, struct bytes text, bool allow_
 	loop_timer_cancel(c->timer);
 	opening_cancel(&c->opening);
 	stream_close_flushed(&c->stream, GOODBYE_US);
-	answer_all(c, ERR_CLOSED, text);
+	while (!c->closed && calls_fail_first(&c->calls, ERR_CLOSED, text)) {
+	}
 	if (!c->closed && c->events->on_close != NULL) {
 		c->events->on_close(c->ctx, err, text, allow_reconnect);
 	}
@@ -180,47 +158,6 @@ static void client_refuse(struct client *c, int err, uint16_t code, const char *
 }
 
 /* ---- records ---- */
-
-static int failure_err(struct bytes text)
-{
-	char code[64];
-	struct bytes name = client_error_code(text);
-	if (name.len == 0 || name.len >= sizeof(code)) {
-		return ERR_INTERNAL;
-	}
-	snprintf(code, sizeof(code), "%.*s", BYTES_ARG(name));
-	return err_from_code(code);
-}
-
-static void answer(struct call *call, const struct hub_message *message)
-{
-	if (message->outcome == HUB_OUTCOME_ERROR) {
-		call->done(call->ctx, failure_err(message->error), message->error, &value_null);
-		return;
-	}
-	call->done(call->ctx, 0, BYTES_NONE,
-		message->outcome == HUB_OUTCOME_RESULT ? &message->item : &value_null);
-}
-
-/* Of an unknown id: left alone, as all clients do. */
-static void on_completion(struct client *c, const struct hub_message *message)
-{
-	unsigned long long id;
-	if (bytes_to_u64(message->invocation_id, &id) != 0) {
-		return;
-	}
-	LIST_FOREACH(&c->calls, node)
-	{
-		struct call *call = CONTAINER_OF(node, struct call, node);
-		if (call->id == id) {
-			list_remove(node);
-			c->call_count--;
-			answer(call, message);
-			free(call);
-			return;
-		}
-	}
-}
 
 static void on_invocation(struct client *c, const struct hub_message *message)
 {
@@ -249,7 +186,7 @@ static void on_message(struct client *c, const struct hub_message *message)
 		on_invocation(c, message);
 		break;
 	case HUB_COMPLETION:
-		on_completion(c, message);
+		calls_answer(&c->calls, message);
 		break;
 	case HUB_CLOSE:
 		on_hub_close(c, message);
@@ -305,13 +242,13 @@ static void on_records(struct client *c, struct bytes *input)
 	struct arena *arena = arena_create(0);
 	struct bytes record;
 	while (client_alive(c) && input->len > 0) {
-		int err = hub_codec_json.next_record(
-			input, c->max_message, &c->scanned, &record);
+		int err = hub_codec_json.next_record(input, c->max_message, &c->scanned, &record);
 		if (err == ERR_AGAIN) {
 			break;
 		}
 		if (err != 0) {
-			client_refuse(c, err, WS_CODE_TOO_BIG, "the server sent too long a message");
+			client_refuse(
+				c, err, WS_CODE_TOO_BIG, "the server sent too long a message");
 			break;
 		}
 		on_record(c, arena, record);
@@ -484,7 +421,7 @@ int client_open(struct loop *loop, struct stream_pool *pool, const struct client
 	c->max_message = or_default(options->max_message, MAX_MESSAGE);
 	c->max_queued = or_default(options->max_queued, MAX_QUEUED);
 	c->max_calls = options->max_calls != 0 ? options->max_calls : MAX_CALLS;
-	list_init(&c->calls);
+	calls_init(&c->calls);
 	/* Records have a limit, the frames that gather them need none. */
 	ws_reader_init(&c->reader, WS_CLIENT, INT64_MAX);
 	c->timer = loop_timer_create(loop, on_timer, c);
@@ -520,8 +457,8 @@ void client_close(struct client **client)
 	}
 }
 
-static int client_call(struct client *c, struct bytes id, struct bytes target,
-	const struct value *arguments)
+static int client_call(
+	struct client *c, struct bytes id, struct bytes target, const struct value *arguments)
 {
 	struct buf out = {0};
 	int err = 0;
@@ -545,21 +482,16 @@ int client_invoke(struct client *client, struct bytes target, const struct value
 	client_done_fn done, void *ctx)
 {
 	char id[24];
-	if (client->call_count >= client->max_calls) {
+	struct calls *calls = &client->calls;
+	if (calls->count >= client->max_calls) {
 		return ERR_BUSY;
 	}
-	int len = snprintf(id, sizeof(id), "%llu", (unsigned long long)client->last_id + 1);
+	int len = snprintf(id, sizeof(id), "%llu", (unsigned long long)calls->last_id + 1);
 	int err = client_call(client, bytes_of(id, (size_t)len), target, arguments);
-	if (err != 0) {
-		return err;
+	if (err == 0) {
+		calls_add(calls, done, ctx);
 	}
-	struct call *call = mem_zalloc(sizeof(*call));
-	call->id = ++client->last_id;
-	call->done = done;
-	call->ctx = ctx;
-	list_append(&client->calls, &call->node);
-	client->call_count++;
-	return 0;
+	return err;
 }
 
 int client_send(struct client *client, struct bytes target, const struct value *arguments)
@@ -574,24 +506,5 @@ bool client_is_open(const struct client *client)
 
 uint32_t client_calls(const struct client *client)
 {
-	return client->call_count;
-}
-
-struct bytes client_error_code(struct bytes error_text)
-{
-	const struct bytes mark = BYTES_LIT("HubException: ");
-	const char *at = error_text.len > 0
-				 ? memmem(error_text.ptr, error_text.len, mark.ptr, mark.len)
-				 : NULL;
-	if (at == NULL) {
-		return BYTES_NONE;
-	}
-	const char *end = error_text.ptr + error_text.len;
-	const char *code = at + mark.len;
-	at = code;
-	while (at < end && ((*at >= 'a' && *at <= 'z') || *at == '_')) {
-		at++;
-	}
-	return at > code && at < end && *at == ':' ? bytes_of(code, (size_t)(at - code))
-						    : BYTES_NONE;
+	return client->calls.count;
 }

@@ -1,6 +1,7 @@
-/* A SignalR client: negotiate, WebSocket, hub protocol in JSON (protocols: TransportProtocols.md and
- * HubProtocol.md of ASP.NET Core). It serves one connection from its start to its end; who wants to
- * connect again makes a new one. All of it belongs to one thread; an idle client holds no buffer. */
+/* A SignalR client: negotiate, WebSocket, hub protocol in JSON (protocols: TransportProtocols.md
+ * and HubProtocol.md of ASP.NET Core). It serves one connection from its start to its end; who
+ * wants to connect again makes a new one. All of it belongs to one thread; an idle client holds no
+ * buffer. */
 #ifndef LIB_CLIENT_CLIENT_H
 #define LIB_CLIENT_CLIENT_H
 
@@ -35,7 +36,8 @@ struct client_events {
 
 /* Zero in a number stands for the default. Texts are copied. */
 struct client_options {
-	/* "http://host[:port][/path][?query]" (path "/" and none: "/chathub") or "unix:SOCKETPATH". */
+	/* "http://host[:port][/path][?query]" (path "/" and none: "/chathub") or "unix:SOCKETPATH".
+	 */
 	struct bytes url;
 	/* Path of the hub behind a unix: address; empty: "/chathub". */
 	struct bytes unix_path;
@@ -50,10 +52,10 @@ struct client_options {
 	uint32_t max_calls; /* calls under way, above it ERR_BUSY: 1024 */
 };
 
-/* Answer of a call: err 0 and the result (null for a void method). Where the method failed: the error
- * of the stable code in the server's text (client_error_code()), ERR_INTERNAL where there is none, and
- * the text itself. ERR_CLOSED where the connection ended first: the call may have taken effect. Both
- * are good until it returns. */
+/* Answer of a call: err 0 and the result (null for a void method). Where the method failed: the
+ * error of the stable code in the server's text (client_error_code()), ERR_INTERNAL where there is
+ * none, and the text itself. ERR_CLOSED where the connection ended first: the call may have taken
+ * effect. Both are good until it returns. */
 typedef void (*client_done_fn)(
 	void *ctx, int err, struct bytes error_text, const struct value *result);
 
@@ -68,9 +70,9 @@ int client_open(struct loop *loop, struct stream_pool *pool, const struct client
  * calls under way. Safe inside callbacks. NULL is accepted. */
 void client_close(struct client **client);
 
-/* Calls a method. arguments: an array, only looked at inside. done comes exactly once, never inside,
- * unless client_close() forestalls it. ERR_BUSY over a limit; ERR_CLOSED where the connection is not
- * open. */
+/* Calls a method. arguments: an array, only looked at inside. done comes exactly once, never
+ * inside, unless client_close() forestalls it. ERR_BUSY over a limit; ERR_CLOSED where the
+ * connection is not open. */
 int client_invoke(struct client *client, struct bytes target, const struct value *arguments,
 	client_done_fn done, void *ctx);
 /* The same without an answer. */
@@ -80,9 +82,9 @@ bool client_is_open(const struct client *client);
 /* Calls without an answer so far. */
 uint32_t client_calls(const struct client *client);
 
-/* The stable code in the text of a hub error, such as "not_a_member" in "An unexpected error occurred
- * invoking 'SendMessage' on the server. HubException: not_a_member: ...", or empty; a view of
- * error_text. */
+/* The stable code in the text of a hub error, such as "not_a_member" in "An unexpected error
+ * occurred invoking 'SendMessage' on the server. HubException: not_a_member: ...", or empty; a view
+ * of error_text. */
 struct bytes client_error_code(struct bytes error_text);
 
 #endif

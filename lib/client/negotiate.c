@@ -124,8 +124,8 @@ static int fail(struct bytes *ret_text, int err, struct bytes text)
 	return err;
 }
 
-int negotiate_read(struct arena *arena, struct bytes body, struct bytes *ret_id,
-	struct bytes *ret_text)
+int negotiate_read(
+	struct arena *arena, struct bytes body, struct bytes *ret_id, struct bytes *ret_text)
 {
 	struct value root;
 	if (json_read(arena, body, &root, NULL) != 0 || root.kind != VALUE_OBJECT) {
@@ -145,8 +145,7 @@ int negotiate_read(struct arena *arena, struct bytes body, struct bytes *ret_id,
 			BYTES_LIT("the server offers no WebSockets with text"));
 	}
 	const struct value *version = value_get(&root, "negotiateVersion");
-	bool has_token =
-		version != NULL && version->kind == VALUE_INT && version->integer >= 1;
+	bool has_token = version != NULL && version->kind == VALUE_INT && version->integer >= 1;
 	struct bytes id = text_of(&root, has_token ? "connectionToken" : "connectionId");
 	if (id.len == 0) {
 		return fail(ret_text, ERR_UNREACHABLE, BYTES_LIT("the server names no connection"));

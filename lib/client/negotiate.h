@@ -13,16 +13,16 @@
 /* Whether token can stand behind "Bearer" (RFC 6750 section 2.1); the empty one can not. */
 bool negotiate_token_valid(struct bytes token);
 
-/* POST path/negotiate?query&negotiateVersion=1 with an empty body; the connection is not kept. token
- * may be empty. */
-void negotiate_write(
-	struct buf *out, const struct client_address *address, struct bytes token);
+/* POST path/negotiate?query&negotiateVersion=1 with an empty body; the connection is not kept.
+ * token may be empty. */
+void negotiate_write(struct buf *out, const struct client_address *address, struct bytes token);
 /* Reads the body of the 200. ret_id: the connection's id for the upgrade. On failure *ret_text is a
  * sentence. All on the arena. ERR_UNAVAILABLE: the server refuses (the text is its own);
- * ERR_NOT_SUPPORTED: a redirect, or no WebSockets with text; ERR_UNREACHABLE: no answer to negotiate.
+ * ERR_NOT_SUPPORTED: a redirect, or no WebSockets with text; ERR_UNREACHABLE: no answer to
+ * negotiate.
  */
-int negotiate_read(struct arena *arena, struct bytes body, struct bytes *ret_id,
-	struct bytes *ret_text);
+int negotiate_read(
+	struct arena *arena, struct bytes body, struct bytes *ret_id, struct bytes *ret_text);
 
 /* GET path?query&id=id with the upgrade to WebSocket; id may be empty, key is Sec-WebSocket-Key. */
 void upgrade_write(struct buf *out, const struct client_address *address, struct bytes token,

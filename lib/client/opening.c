@@ -78,8 +78,7 @@ static void opening_send_request(struct opening *o)
 	struct buf out = {0};
 	if (o->state == OPENING_UPGRADE) {
 		ws_make_key(o->key);
-		upgrade_write(
-			&out, &o->address, bytes_str(o->token), bytes_str(o->id), o->key);
+		upgrade_write(&out, &o->address, bytes_str(o->token), bytes_str(o->id), o->key);
 	} else {
 		negotiate_write(&out, &o->address, bytes_str(o->token));
 	}

@@ -77,7 +77,7 @@ static const struct sql_row statements[SQL_COUNT] = {
 			     " ?15 WHERE EXISTS (SELECT 1 FROM participants"
 			     " WHERE room_id = ?1 AND user_id = ?4)"
 			     " ON CONFLICT (room_id, client_key) DO NOTHING"},
-	[SQL_MESSAGE_BY_KEY] = {"SELECT seq, sent_at, body_hash FROM messages"
+	[SQL_MESSAGE_BY_KEY] = {"SELECT seq, sent_at, body_hash, epoch_no FROM messages"
 				" WHERE room_id = ?1 AND client_key = ?2"},
 	[SQL_PAGE_HEAD] = {"SELECT last_seq, (SELECT min(m.seq) FROM messages m"
 			   " WHERE m.room_id = ?1) FROM rooms WHERE id = ?1"},

@@ -36,6 +36,7 @@ static int find_first(struct sqlite *db, struct append_item *item)
 	item->outcome = same ? APPEND_REPEATED : APPEND_CONFLICT;
 	item->seq = (uint64_t)sqlite_int(stmt, 0);
 	item->sent_ms = sqlite_int(stmt, 1);
+	item->epoch_no = (uint32_t)sqlite_int(stmt, 3);
 	sqlite_end(stmt);
 	return 0;
 }
@@ -107,6 +108,7 @@ static int append_one(
 	head->seq++;
 	item->outcome = APPEND_STORED;
 	item->seq = head->seq;
+	item->epoch_no = connection->store->base.epoch_no;
 	item->sent_ms = head->sent_ms;
 	item->member_version = head->member_version;
 	return 0;

@@ -24,6 +24,31 @@ static int fail_errno(struct buf *why, const char *what, const char *path)
 
 /* ---- where it is ---- */
 
+/* path + suffix; the caller frees it. */
+static char *path_with(const char *path, const char *suffix)
+{
+	struct buf text;
+
+	buf_init(&text);
+	buf_printf(&text, "%s%s", path, suffix);
+	buf_cstr(&text);
+	return text.data;
+}
+
+/* NULL, and errno, where it is no folder. The caller frees it. */
+static char *real_folder(const char *folder)
+{
+	char *real = realpath(folder, NULL);
+	struct stat st;
+
+	if (real != NULL && (stat(real, &st) != 0 || !S_ISDIR(st.st_mode))) {
+		free(real);
+		errno = ENOTDIR;
+		return NULL;
+	}
+	return real;
+}
+
 /* The folder must be there; the file need not. A link to the file is followed, so that two names of
  * one database meet at one lock. */
 static int find_path(const char *given, char **ret_path, struct buf *why)
@@ -36,7 +61,7 @@ static int find_path(const char *given, char **ret_path, struct buf *why)
 	char *for_folder = mem_strdup(given);
 	char *for_name = mem_strdup(given);
 	const char *folder = dirname(for_folder);
-	char *real = realpath(folder, NULL);
+	char *real = real_folder(folder);
 	int err = 0;
 
 	if (real == NULL) {
@@ -44,11 +69,10 @@ static int find_path(const char *given, char **ret_path, struct buf *why)
 		err = fail_errno(why, "the folder of the database cannot be used:", folder);
 		err = missing ? ERR_CONFIG : err;
 	} else {
-		struct buf path;
-		buf_init(&path);
-		buf_printf(&path, "%s/%s", strcmp(real, "/") == 0 ? "" : real, basename(for_name));
-		buf_cstr(&path);
-		*ret_path = path.data;
+		*ret_path = path_with(strcmp(real, "/") == 0 ? "" : real, "/");
+		char *path = path_with(*ret_path, basename(for_name));
+		free(*ret_path);
+		*ret_path = path;
 	}
 	free(real);
 	free(for_folder);
@@ -70,17 +94,6 @@ static int check_text(struct bytes path, struct buf *why)
 		return ERR_CONFIG;
 	}
 	return 0;
-}
-
-/* path + suffix; the caller frees it. */
-static char *path_with(const char *path, const char *suffix)
-{
-	struct buf text;
-
-	buf_init(&text);
-	buf_printf(&text, "%s%s", path, suffix);
-	buf_cstr(&text);
-	return text.data;
 }
 
 /* Bytes of PATH + suffix, 0 where there is none. */

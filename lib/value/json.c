@@ -8,19 +8,19 @@
 /* What becomes of the tree that jansson has read. */
 struct conversion {
 	struct arena *arena;
+	const struct json_scan *scan;
 	char *texts; /* where the next text goes: all of them lie in one piece of memory */
-	bool marked; /* texts may hold the mark of an unpaired surrogate */
 };
 
 static int convert(struct conversion *conversion, json_t *from, struct value *ret_value);
 
-static struct bytes convert_bytes(struct conversion *conversion, const char *from, size_t len)
+static struct bytes convert_bytes(struct conversion *conversion, struct bytes from)
 {
 	char *copy = conversion->texts;
-	memcpy(copy, from, len);
-	copy[len] = '\0';
-	conversion->texts += len + 1;
-	return bytes_of(copy, len);
+	memcpy(copy, from.ptr, from.len);
+	copy[from.len] = '\0';
+	conversion->texts += from.len + 1;
+	return bytes_of(copy, from.len);
 }
 
 /* Where the mark is found it gives way to U+FFFD, which is as long. */
@@ -39,10 +39,13 @@ static bool replace_marks(char *text, size_t len)
 static void convert_text(struct conversion *conversion, json_t *from, struct value *ret_value)
 {
 	char *copy = conversion->texts;
-	struct bytes text =
-		convert_bytes(conversion, json_string_value(from), json_string_length(from));
+	struct bytes read = bytes_of(json_string_value(from), json_string_length(from));
+	struct bytes whole = json_scan_restore(conversion->scan, read);
+	struct bytes text = convert_bytes(conversion, whole);
 	*ret_value = value_text(text);
-	ret_value->bad_text = conversion->marked && replace_marks(copy, text.len);
+	/* Long texts that were kept from jansson had no escapes. */
+	ret_value->bad_text = conversion->scan->marks > 0 && whole.ptr == read.ptr &&
+			      replace_marks(copy, text.len);
 }
 
 static int convert_array(struct conversion *conversion, json_t *from, struct value *ret_value)
@@ -72,8 +75,8 @@ static int convert_object(struct conversion *conversion, json_t *from, struct va
 	struct value_member *member = members;
 	for (void *at = json_object_iter(from); at != NULL;
 		at = json_object_iter_next(from, at), member++) {
-		member->name = convert_bytes(
-			conversion, json_object_iter_key(at), json_object_iter_key_len(at));
+		member->name = convert_bytes(conversion,
+			bytes_of(json_object_iter_key(at), json_object_iter_key_len(at)));
 		int err = convert(conversion, json_object_iter_value(at), &member->value);
 		if (err != 0) {
 			return err;
@@ -151,36 +154,53 @@ static int load(struct arena *arena, struct bytes text, json_t **ret_root, const
 	return json_error_code(&error) == json_error_out_of_memory ? ERR_NOMEM : ERR_BAD_REQUEST;
 }
 
-int json_read(struct arena *arena, struct bytes text, struct value *ret_value, const char **ret_why)
+/* What scan has looked over, read by jansson. */
+static int read_tree(
+	struct arena *arena, struct json_scan *scan, json_t **ret_root, const char **ret_why)
 {
-	if (text.ptr == NULL) {
-		text = BYTES_LIT("");
-	}
-	struct json_scan scan;
-	int err = json_scan(&scan, text);
-	if (err != 0) {
-		explain(arena, scan.reason, scan.at, ret_why);
-		return err;
-	}
-	if (scan.marks + scan.numbers > 0) {
-		err = json_scan_mend(&scan, arena, &text);
+	struct bytes text = scan->text;
+	if (scan->marks + scan->numbers + scan->long_count > 0) {
+		int err = json_scan_mend(scan, arena, &text);
 		if (err != 0) {
 			explain(arena, "out of memory", 0, ret_why);
 			return err;
 		}
 	}
-	json_t *root;
-	err = load(arena, text, &root, ret_why);
-	if (err != 0) {
-		return err;
-	}
+	return load(arena, text, ret_root, ret_why);
+}
+
+static int convert_tree(
+	struct arena *arena, const struct json_scan *scan, json_t *root, struct value *ret_value)
+{
 	/* With its two quotes each text is at least as long as decoded with a NUL behind it. */
 	struct conversion conversion = {
 		.arena = arena,
-		.texts = arena_try_alloc(arena, text.len),
-		.marked = scan.marks > 0,
+		.scan = scan,
+		.texts = arena_try_alloc(arena, scan->text.len),
 	};
-	err = conversion.texts != NULL ? convert(&conversion, root, ret_value) : ERR_NOMEM;
+	return conversion.texts != NULL ? convert(&conversion, root, ret_value) : ERR_NOMEM;
+}
+
+int json_read(struct arena *arena, struct bytes text, struct value *ret_value, const char **ret_why)
+{
+	struct json_scan scan;
+	int err = json_scan(&scan, text.ptr != NULL ? text : BYTES_LIT(""));
+	if (err != 0) {
+		explain(arena, scan.reason, scan.at, ret_why);
+		return err;
+	}
+	json_t *root;
+	err = read_tree(arena, &scan, &root, ret_why);
+	if (err == ERR_BAD_REQUEST && scan.long_count > 0) {
+		/* Once more with all texts in their places, so that the reason names the right
+		 * one. */
+		scan.long_count = scan.long_bytes = 0;
+		err = read_tree(arena, &scan, &root, ret_why);
+	}
+	if (err != 0) {
+		return err;
+	}
+	err = convert_tree(arena, &scan, root, ret_value);
 	json_decref(root);
 	if (err != 0) {
 		explain(arena, "out of memory", 0, ret_why);

@@ -4,8 +4,13 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "lib/base/utf8.h"
 
-enum { ESCAPE_LEN = 6 }; /* of backslash, u and four digits */
+enum {
+	ESCAPE_LEN = 6, /* of backslash, u and four digits */
+	LONG_LEAST = 64, /* bytes of a text that is worth the trouble */
+	MARK_LEN = sizeof(JSON_SCAN_MARK) - 1,
+};
 
 /* The scan itself, and what it writes on its second pass. */
 struct walk {
@@ -14,6 +19,7 @@ struct walk {
 	unsigned depth;
 	char *out; /* NULL on the first pass */
 	const char *copied; /* the text up to here has been written to out */
+	bool keep_longs; /* a text begins like a stand-in: there must be none */
 };
 
 enum token { TOKEN_OTHER, TOKEN_OPEN, TOKEN_CLOSE, TOKEN_QUOTE, TOKEN_NUMBER };
@@ -45,10 +51,11 @@ static int refuse(struct walk *walk, const char *reason)
 	return ERR_BAD_REQUEST;
 }
 
-/* Second pass: everything up to "to", then instead. */
-static void write_through(struct walk *walk, const char *to, const char *instead, size_t len)
+/* Second pass: everything up to "from", then instead of what goes up to "to" something else. */
+static void replace(
+	struct walk *walk, const char *from, const char *to, const char *instead, size_t len)
 {
-	size_t before = (size_t)(to - walk->copied);
+	size_t before = (size_t)(from - walk->copied);
 	memcpy(walk->out, walk->copied, before);
 	memcpy(walk->out + before, instead, len);
 	walk->out += before + len;
@@ -112,6 +119,7 @@ static bool walk_escape(struct walk *walk)
 		walk->at += walk->end - walk->at >= 2 ? 2 : 1;
 		return false;
 	}
+	walk->keep_longs |= unit == 0xfdd1;
 	if (unit < 0xd800 || unit > 0xdfff) {
 		walk->at += ESCAPE_LEN;
 		return false;
@@ -122,8 +130,7 @@ static bool walk_escape(struct walk *walk)
 		return false;
 	}
 	if (walk->out != NULL) {
-		write_through(walk, walk->at, "\\uFDD0", ESCAPE_LEN);
-		walk->copied += ESCAPE_LEN;
+		replace(walk, walk->at, walk->at + ESCAPE_LEN, "\\uFDD0", ESCAPE_LEN);
 	}
 	walk->scan->marks++;
 	walk->at += ESCAPE_LEN;
@@ -140,10 +147,69 @@ static bool before_colon(const struct walk *walk)
 	return at < walk->end && *at == ':';
 }
 
+static bool has_control(struct bytes text)
+{
+	const uint64_t ones = 0x0101010101010101U, tops = 0x8080808080808080U;
+	size_t i = 0;
+	for (; text.len - i >= 8; i += 8) {
+		uint64_t word;
+		memcpy(&word, text.ptr + i, sizeof(word));
+		if (((word - ones * 0x20) & ~word & tops) != 0) {
+			return true;
+		}
+	}
+	for (; i < text.len; i++) {
+		if ((uint8_t)text.ptr[i] < 0x20) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_stand_in(struct bytes text)
+{
+	return bytes_starts(text, BYTES_LIT(JSON_SCAN_LONG_MARK));
+}
+
+/* Second pass: in place of text the mark and the index that it gets. */
+static void put_stand_in(struct walk *walk, struct bytes text)
+{
+	static const char digits[] = "0123456789abcdef";
+	char stand_in[JSON_SCAN_LONG_LEN] = JSON_SCAN_LONG_MARK;
+	size_t index = walk->scan->long_count;
+	for (size_t at = JSON_SCAN_LONG_LEN; at > MARK_LEN; at--, index >>= 4) {
+		stand_in[at - 1] = digits[index & 15];
+	}
+	replace(walk, text.ptr, text.ptr + text.len, stand_in, JSON_SCAN_LONG_LEN);
+}
+
+/* A text without escapes whose quotes have been passed. */
+static void walk_plain(struct walk *walk, struct bytes text)
+{
+	if (text.len < LONG_LEAST) {
+		walk->keep_longs |= is_stand_in(text);
+		return;
+	}
+	struct json_scan *scan = walk->scan;
+	bool looking = walk->out == NULL;
+	if ((!looking && scan->longs == NULL) || before_colon(walk) || has_control(text) ||
+		!utf8_valid(text)) {
+		walk->keep_longs |= is_stand_in(text);
+		return;
+	}
+	if (!looking) {
+		put_stand_in(walk, text);
+		scan->longs[scan->long_count] = text;
+	}
+	scan->long_count++;
+	scan->long_bytes += text.len;
+}
+
 /* From behind the first quote to behind the last. */
 static int walk_text(struct walk *walk)
 {
-	bool unpaired = false;
+	const char *start = walk->at;
+	bool unpaired = false, plain = true;
 	for (;;) {
 		walk->at = skip_plain(walk->at, walk->end);
 		if (walk->at == walk->end) {
@@ -153,7 +219,14 @@ static int walk_text(struct walk *walk)
 			walk->at++;
 			break;
 		}
+		plain = false;
 		unpaired |= walk_escape(walk);
+	}
+	struct bytes text = bytes_of(start, (size_t)(walk->at - 1 - start));
+	if (plain) {
+		walk_plain(walk, text);
+	} else {
+		walk->keep_longs |= is_stand_in(text);
 	}
 	if (unpaired && before_colon(walk)) {
 		return refuse(walk, "an unpaired surrogate in the name of a member ends");
@@ -179,7 +252,7 @@ static void walk_number(struct walk *walk)
 		return;
 	}
 	if (walk->out != NULL) {
-		write_through(walk, walk->at, "e0", 2);
+		replace(walk, walk->at, walk->at, "e0", 2);
 	}
 	walk->scan->numbers++;
 }
@@ -227,17 +300,26 @@ int json_scan(struct json_scan *scan, struct bytes text)
 		return ERR_BAD_REQUEST;
 	}
 	struct walk walk = {.scan = scan, .at = text.ptr, .end = text.ptr + text.len};
-	return walk_all(&walk);
+	int err = walk_all(&walk);
+	if (walk.keep_longs) {
+		scan->long_count = scan->long_bytes = 0;
+	}
+	return err;
 }
 
-int json_scan_mend(const struct json_scan *scan, struct arena *arena, struct bytes *ret_text)
+int json_scan_mend(struct json_scan *scan, struct arena *arena, struct bytes *ret_text)
 {
 	struct bytes text = scan->text;
-	char *copy = arena_try_alloc(arena, text.len + 2 * scan->numbers);
-	if (copy == NULL) {
+	size_t size = text.len - scan->long_bytes + scan->long_count * JSON_SCAN_LONG_LEN +
+		      2 * scan->numbers;
+	char *copy = arena_try_alloc(arena, size);
+	struct json_scan again = {.text = text};
+	if (scan->long_count > 0) {
+		again.longs = arena_try_alloc(arena, scan->long_count * sizeof(struct bytes));
+	}
+	if (copy == NULL || (again.longs == NULL && scan->long_count > 0)) {
 		return ERR_NOMEM;
 	}
-	struct json_scan again = {.text = text};
 	struct walk walk = {
 		.scan = &again,
 		.at = text.ptr,
@@ -247,7 +329,20 @@ int json_scan_mend(const struct json_scan *scan, struct arena *arena, struct byt
 	};
 	/* It was fine the first time. */
 	(void)walk_all(&walk);
-	write_through(&walk, walk.end, "", 0);
+	replace(&walk, walk.end, walk.end, "", 0);
+	scan->longs = again.longs;
 	*ret_text = bytes_of(copy, (size_t)(walk.out - copy));
 	return 0;
+}
+
+struct bytes json_scan_restore(const struct json_scan *scan, struct bytes text)
+{
+	if (scan->long_count == 0 || text.len != JSON_SCAN_LONG_LEN || !is_stand_in(text)) {
+		return text;
+	}
+	size_t index = 0;
+	for (size_t i = MARK_LEN; i < text.len; i++) {
+		index = index << 4 | (size_t)hex_value(text.ptr[i]);
+	}
+	return scan->longs[index];
 }

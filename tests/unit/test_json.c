@@ -222,6 +222,88 @@ static void test_unpaired_surrogates(void **state)
 	assert_int_equal(value_get(&value, "b")->kind, VALUE_DOUBLE);
 }
 
+/* 70 bytes: texts from 64 on take a way of their own. */
+#define LONG "long text long text long text long text long text long text long text "
+
+static void test_long_texts(void **state)
+{
+	(void)state;
+	struct value value = read_ok("[\"" LONG "\",\"short\",{\"" LONG "\":\"\"},\"" LONG LONG
+				     "\\n\",\"" LONG "\xc3\xa9\",\"\"]");
+	assert_int_equal(value.count, 6);
+	assert_text(&value.items[0], LONG, 70);
+	assert_text(&value.items[1], "short", 5);
+	assert_text(value_get(&value.items[2], LONG), "", 0);
+	assert_text(&value.items[3], LONG LONG "\n", 141);
+	assert_text(&value.items[4], LONG "\xc3\xa9", 72);
+	assert_text(&value.items[5], "", 0);
+	/* Beside the other exceptions; of repeated names the last wins here too. */
+	value = read_ok(
+		"{\"a\":\"" LONG "1\",\"b\":\"\\ud800\",\"c\":99999999999999999999,\"a\":\"" LONG
+		"2\",\"d\":\"" LONG "\xef\xb7\x90\"}");
+	assert_int_equal(value.count, 4);
+	assert_text(value_get(&value, "a"), LONG "2", 71);
+	assert_true(value_get(&value, "b")->bad_text);
+	assert_int_equal(value_get(&value, "c")->kind, VALUE_DOUBLE);
+	assert_text(value_get(&value, "d"), LONG "\xef\xb7\x90", 73);
+	assert_false(value_get(&value, "d")->bad_text);
+	value = read_ok("\"" LONG "\"");
+	assert_text(&value, LONG, 70);
+	/* Many, so that the index has several digits. */
+	struct buf many = {0};
+	buf_append_char(&many, '[');
+	for (int i = 0; i < 300; i++) {
+		buf_printf(&many, "\"" LONG "%d\",", i);
+	}
+	buf_append_str(&many, "1]");
+	value = read_ok(buf_cstr(&many));
+	buf_finish(&many);
+	assert_int_equal(value.count, 301);
+	for (int i = 0; i < 300; i++) {
+		assert_true(bytes_eq(
+			value.items[i].text, bytes_str(arena_printf(arena, LONG "%d", i))));
+	}
+}
+
+/* Texts that look like what the reader puts in place of long ones. */
+static void test_long_texts_and_impostors(void **state)
+{
+	(void)state;
+	static const char stand_in[] = "\xef\xb7\x91"
+				       "00000000";
+	static const char *const texts[] = {
+		"[\"" LONG "\",\"\xef\xb7\x91"
+		"00000000\"]",
+		"[\"" LONG "\",\"\\ufdd1"
+		"00000000\"]",
+		"[\"" LONG "\",\"\xef\xb7\x91\\u0030"
+		"0000000\"]",
+	};
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct value value = read_ok(texts[i]);
+		assert_int_equal(value.count, 2);
+		assert_text(&value.items[0], LONG, 70);
+		assert_text(&value.items[1], stand_in, sizeof(stand_in) - 1);
+	}
+	struct value value = read_ok("[\"\xef\xb7\x91" LONG "\",\"\xef\xb7\x91\"]");
+	assert_text(&value.items[0], "\xef\xb7\x91" LONG, 73);
+	assert_text(&value.items[1], "\xef\xb7\x91", 3);
+}
+
+static void test_bad_long_texts(void **state)
+{
+	(void)state;
+	assert_refused(BYTES_LIT("[\"" LONG "\x1f\"]"), "not valid JSON at byte 72");
+	assert_refused(BYTES_LIT("[\"\x01" LONG "\"]"), "not valid JSON at byte 2");
+	assert_refused(BYTES_LIT("[\"" LONG "\xff\"]"), "not valid UTF-8 at byte 72");
+	assert_refused(BYTES_LIT("[\"" LONG "\xe2\x82\"]"), "not valid UTF-8 at byte 72");
+	assert_refused(BYTES_LIT("[\"" LONG "\",x]"), "not valid JSON at byte 75");
+	assert_refused(BYTES_LIT("\"" LONG), "too early at byte 71");
+	assert_refused(BYTES_LIT("\"" LONG "\"\"" LONG "\""), "follows the JSON value");
+}
+
+#undef LONG
+
 static void test_depth(void **state)
 {
 	(void)state;
@@ -361,6 +443,9 @@ int main(void)
 		TEST(test_escapes),
 		TEST(test_repeated_names),
 		TEST(test_unpaired_surrogates),
+		TEST(test_long_texts),
+		TEST(test_long_texts_and_impostors),
+		TEST(test_bad_long_texts),
 		TEST(test_depth),
 		TEST(test_refused),
 		TEST(test_reason_is_discreet),

@@ -55,6 +55,7 @@ const UNKNOWN_METHOD =
 // the texts that it matches, an array in `status` for the statuses allowed; anyOf: lists that are as good as each other.
 const BETTER = {
   'negotiate/preflight': { why: 'no policy answers it', got: { 0: { status: [401, 405] } } },
+  'negotiate/double-slash': { why: 'with a body that says so', got: { 0: { status: 404 } } },
   'negotiate/length-and-chunked': { why: 'refused', got: { 0: { status: 400 } } },
   'auth/other-user-ws': { why: 'the id belongs to the user that negotiated', got: { 0: { status: 403 } } },
   'auth/get-negotiate': { why: 'either layer may answer', got: { 0: { status: [401, 405] } } },

@@ -5,6 +5,7 @@
 const { unshorten } = require('./observed-bytes');
 
 const ANY = Symbol('anything');
+const MARK = '\u0000placeholder:';
 
 class Content {
   constructor(text) {
@@ -15,16 +16,16 @@ class Content {
 // <result> and <message with content "..."> are no JSON; they ride through JSON.parse as texts of their own.
 function parseRecord(text) {
   const json = text
-    .replace(/<(result|items)>/g, '"\u0000any"')
-    .replace(/<message with content ("(?:[^"\\]|\\.)*")>/g, (_, quoted) => JSON.stringify(`\u0000content${quoted}`));
+    .replace(/<(result|items)>/g, JSON.stringify(MARK))
+    .replace(/<message with content ("(?:[^"\\]|\\.)*")>/g, (_, quoted) => JSON.stringify(MARK + quoted));
   return JSON.parse(json, (_, value) => {
     if (typeof value !== 'string') {
       return value;
     }
-    if (value === '\u0000any') {
+    if (value === MARK) {
       return ANY;
     }
-    return value.startsWith('\u0000content') ? new Content(JSON.parse(value.slice(8))) : unshorten(value);
+    return value.startsWith(MARK) ? new Content(JSON.parse(value.slice(MARK.length))) : unshorten(value);
   });
 }
 

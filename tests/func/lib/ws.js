@@ -198,24 +198,23 @@ class RawWebSocket {
 
   // The next event that keep() is true for; others are dropped. At the end of the stream there are no more.
   async next({ timeout = 5000, keep = () => true } = {}) {
-    const take = async () => {
-      for (;;) {
-        while (this.events.length > 0) {
-          const event = this.events.shift();
-          if (event.failed) {
-            throw event.failed;
-          }
-          if (keep(event)) {
-            return event;
-          }
-          if (event.ended) {
-            throw new Error(`the connection ended (${event.ended})`);
-          }
+    const until = Date.now() + timeout;
+    for (;;) {
+      while (this.events.length > 0) {
+        const event = this.events.shift();
+        if (event.failed) {
+          throw event.failed;
         }
-        await new Promise((resolve) => this.waiting.push(resolve));
+        if (keep(event)) {
+          return event;
+        }
+        if (event.ended) {
+          throw new Error(`the connection ended (${event.ended})`);
+        }
       }
-    };
-    return within(timeout, take(), 'nothing came');
+      // Nobody else may take an event for this call once it has given up, so the wait alone has the time limit.
+      await within(until - Date.now(), new Promise((resolve) => this.waiting.push(resolve)), 'nothing came');
+    }
   }
 
   destroy(options) {
