@@ -53,7 +53,7 @@ struct jwt_verifier {
 
 /* ---- keys ---- */
 
-static int refuse_public_key(EVP_PKEY *key, enum key_kind *ret_kind, char *why)
+static int judge_public_key(EVP_PKEY *key, enum key_kind *ret_kind, char *why)
 {
 	int type = EVP_PKEY_get_base_id(key);
 	if (type == EVP_PKEY_RSA) {
@@ -92,7 +92,7 @@ static int check_public_key(struct bytes pem, enum key_kind *ret_kind, char *why
 			"jwt_public_key is no PEM text with a PUBLIC KEY (a certificate or a "
 			"private key will not do)");
 	} else {
-		err = refuse_public_key(key, ret_kind, why);
+		err = judge_public_key(key, ret_kind, why);
 	}
 	EVP_PKEY_free(key);
 	BIO_free(bio);

@@ -61,10 +61,13 @@ static int map_error(int rc, int system_errno)
 	}
 }
 
-/* Keeps the sentence, because the ROLLBACK that follows would drop it. */
+/* Keeps the sentence, because the ROLLBACK that follows would drop it. SQLite itself does not keep
+ * the errno of a COMMIT: the last failed system call of this thread was what failed it. */
 static int fail(struct sqlite *db, int rc)
 {
-	int system_errno = sqlite3_system_errno(db->handle);
+	int last_errno = errno;
+	int kept_errno = sqlite3_system_errno(db->handle);
+	int system_errno = kept_errno != 0 ? kept_errno : last_errno;
 	int err = map_error(rc, system_errno);
 	bool from_system = (rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN;
 
@@ -183,6 +186,7 @@ void sqlite_tidy_at_close(struct sqlite *db)
 
 int sqlite_script(struct sqlite *db, const char *sql)
 {
+	errno = 0;
 	int rc = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
 
 	return rc == SQLITE_OK ? 0 : fail(db, rc);
@@ -293,6 +297,7 @@ int sqlite_step(struct sqlite_stmt *stmt)
 {
 	int rc = stmt->bind_rc;
 
+	errno = 0;
 	if (rc == SQLITE_OK) {
 		rc = sqlite3_step(stmt->handle);
 	}

@@ -252,6 +252,10 @@ static int open_constants(struct sqlite_store *store, struct buf *why)
 		err = sqlite_commit(db);
 	}
 	sqlite_rollback(db);
+	if (err == ERR_CORRUPT) {
+		buf_printf(why, "the tables meta and epochs of %s are damaged", store->file.path);
+		return err;
+	}
 	return err != 0 ? fail(db, "the store's secret and epoch", err, why) : 0;
 }
 

@@ -104,7 +104,6 @@ static void payload_begin(struct ws_reader *reader)
 	reader->state = READ_DATA;
 	if (opcode != WS_CONTINUATION) {
 		reader->message = (uint8_t)opcode;
-		reader->utf8 = (struct utf8_state){0};
 	}
 }
 

@@ -77,7 +77,7 @@ struct ws_reader {
 	uint8_t first; /* first byte of the frame: FIN and opcode */
 	uint8_t length; /* second byte of the frame without the mask bit */
 	uint8_t message; /* opcode of the message under way, 0 between messages */
-	struct utf8_state utf8; /* of the text message under way */
+	struct utf8_state utf8; /* of the text message under way; zero at the end of each */
 };
 
 /* max_frame: longest payload of one frame in bytes; a longer one is refused (1009) by its header

@@ -235,15 +235,12 @@ test('SIGHUP applies what is reloadable and says what is not', async () => {
   const hub = await RawHub.open(daemon.port, { user: 'alice' });
   await assert.rejects(hub.invoke('JoinRoom', 'general'), /not_found/);
   fs.writeFileSync(file, '[hub]\ncreate_rooms = true\n[server]\nworkers = 5\n');
-  let logged = daemon.log.length;
   process.kill(daemon.pid, 'SIGHUP');
-  await daemon.logged(/server\.workers/);
+  await daemon.logged(/restart.*key=workers/);
   assert.match((await hub.invoke('JoinRoom', 'general')).roomId, /-/);
   fs.writeFileSync(file, '[hub]\ncreate_rooms = nonsense\n');
-  logged = daemon.log.length;
   process.kill(daemon.pid, 'SIGHUP');
   await daemon.logged(new RegExp(`${file}:2`));
-  assert.ok(daemon.log.length > logged);
   assert.match((await hub.invoke('JoinRoom', 'another')).roomId, /-/, 'the settings before stay in force');
   hub.destroy();
   await daemon.stop();

@@ -239,7 +239,9 @@ static void test_bounds(void **state)
 	assert_bounded("", "1;ab\r\nx\r\n", HTTP1_CHUNK_EXTENSIONS_MAX / 2, "0\r\n\r\n", NULL);
 	assert_bounded("", "1;ab\r\nx\r\n", HTTP1_CHUNK_EXTENSIONS_MAX / 2 + 1, "0\r\n\r\n",
 		"chunk extensions too long");
-	assert_bounded("0\r\n", "a:b\r\n", HTTP1_TRAILERS_MAX / 5, "\r\n", NULL);
+	/* Counted up to the last CR. */
+	assert_bounded("0\r\na:", "x", HTTP1_TRAILERS_MAX - 5, "\r\n\r\n", NULL);
+	assert_bounded("0\r\na:", "x", HTTP1_TRAILERS_MAX - 4, "\r\n\r\n", "trailers too long");
 	assert_bounded("0\r\n", "a:b\r\n", HTTP1_TRAILERS_MAX / 5 + 1, "\r\n", "trailers too long");
 	/* Chunks without extensions are not counted. */
 	assert_bounded("", "1\r\nx\r\n", 100000, "0\r\n\r\n", NULL);
