@@ -229,6 +229,21 @@ static int one_word(struct parser *parser, const char *word)
 	return invocation->group != NULL ? second_word(parser, word) : first_word(parser, word);
 }
 
+/* After a mistake: whether the failure shall be JSON may stand in words not yet read. */
+static void find_format(struct parser *parser)
+{
+	struct failure ignored = {.arena = parser->invocation->arena};
+	parser->failure = &ignored;
+	while (parser->at < parser->argc) {
+		const char *word = parser->argv[parser->at++];
+		if (strncmp(word, "-o", 2) == 0) {
+			short_options(parser, word);
+		} else if (strncmp(word, "--output", 8) == 0) {
+			long_option(parser, word);
+		}
+	}
+}
+
 static int all_words(struct parser *parser)
 {
 	bool only_words = false;
@@ -245,6 +260,7 @@ static int all_words(struct parser *parser)
 			err = one_word(parser, word);
 		}
 		if (err < 0) {
+			find_format(parser);
 			return err;
 		}
 	}

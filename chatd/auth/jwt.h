@@ -23,7 +23,8 @@ struct jwt_params {
 	struct bytes secret; /* HMAC secret, raw bytes */
 	struct bytes public_key; /* PEM "PUBLIC KEY": RSA from 2048 bits, or EC on P-256 */
 	struct bytes issuer; /* iss must be exactly this */
-	struct bytes audience; /* aud must be or contain exactly this */
+	struct bytes audience; /* aud must be or contain one of these, separated by commas; what is
+				  minted is for the first */
 	int64_t leeway_s; /* 0 to 3600, for exp, nbf and iat */
 	struct bytes user_id_claim; /* the only user claim then; else the three of PRODUCT.md 4 */
 	struct bytes admin_role; /* who has it is admin; empty: nobody */

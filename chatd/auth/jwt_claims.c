@@ -137,13 +137,25 @@ static bool names(const struct value *value, struct bytes wanted)
 	return false;
 }
 
+/* Whether the aud claim names one of ours. */
+static bool is_for_us(const struct value *aud, struct bytes audiences)
+{
+	while (audiences.len > 0) {
+		struct bytes wanted = bytes_trim(bytes_split(&audiences, ','));
+		if (wanted.len > 0 && names(aud, wanted)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static int check_parties(const struct jwt_params *rules, const struct value *claims, char *why)
 {
 	const struct value *iss = claim_get(claims, "iss");
 	if (rules->issuer.len > 0 && !(value_is_text(iss) && bytes_eq(iss->text, rules->issuer))) {
 		return jwt_refuse(why, ERR_UNAUTHORIZED, "the token is of another issuer (iss)");
 	}
-	if (rules->audience.len > 0 && !names(claim_get(claims, "aud"), rules->audience)) {
+	if (rules->audience.len > 0 && !is_for_us(claim_get(claims, "aud"), rules->audience)) {
 		return jwt_refuse(why, ERR_UNAUTHORIZED, "the token is for another audience (aud)");
 	}
 	return 0;
@@ -372,8 +384,10 @@ int jwt_claims_write(const struct jwt_params *rules, const struct jwt_mint_param
 	if (rules->issuer.len > 0) {
 		value_put(&claims, "iss", value_text(rules->issuer));
 	}
-	if (rules->audience.len > 0) {
-		value_put(&claims, "aud", value_text(rules->audience));
+	struct bytes audiences = rules->audience;
+	if (audiences.len > 0) {
+		struct bytes first = bytes_trim(bytes_split(&audiences, ','));
+		value_put(&claims, "aud", value_text(first));
 	}
 	if (params->role_count > 0) {
 		value_put(&claims, "role", roles_value(arena, params));

@@ -1,6 +1,6 @@
-/* The bus between a room's home and the workers with members (and, behind the same interface, other nodes). It carries opaque events in
- * order: what one worker publishes reaches each other worker in that order, and between publish and the mailbox of that worker
- * nothing overtakes. */
+/* The bus between a room's home and the workers with members (and, behind the same interface, other
+ * nodes). It carries opaque events in order: what one worker publishes reaches each other worker in
+ * that order, and between publish and the mailbox of that worker nothing overtakes. */
 #ifndef CHATD_BUS_BUS_H
 #define CHATD_BUS_BUS_H
 
@@ -45,7 +45,8 @@ struct bus {
 };
 
 struct local_bus_params {
-	unsigned worker, worker_count; /* own number (worker_count: the main thread, which never receives) */
+	unsigned worker,
+		worker_count; /* own number (worker_count: the main thread, which never receives) */
 	struct mailbox **boxes;
 	struct bus **peers; /* of all workers with clients, filled when publishing begins */
 	bus_receive_fn receive;

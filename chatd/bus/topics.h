@@ -11,7 +11,8 @@
 struct topics;
 struct topics *topics_create(void);
 void topics_destroy(struct topics **topics);
-/* worker: 0 to TOPICS_WORKERS_MAX - 1. Adding one that is there, or removing one that is not, changes nothing. */
+/* worker: 0 to TOPICS_WORKERS_MAX - 1. Adding one that is there, or removing one that is not,
+ * changes nothing. */
 void topics_add(struct topics *topics, const struct uuid *room, unsigned worker);
 void topics_remove(struct topics *topics, const struct uuid *room, unsigned worker);
 /* Bit n: worker n is subscribed. */

@@ -45,8 +45,7 @@ static void claim_free(struct claims *claims, struct claim *claim)
 static void claims_forget(struct claims *claims)
 {
 	uint64_t now = loop_now_us(claims->sv->loop);
-	LIST_FOREACH(&claims->ended, node)
-	{
+	LIST_FOREACH (&claims->ended, node) {
 		struct claim *claim = CONTAINER_OF(node, struct claim, in_ended);
 		if (claim->forget_us > now) {
 			return;
@@ -141,9 +140,8 @@ void claims_destroy(struct claims **claims)
 	*claims = NULL;
 }
 
-void claims_ask(
-	struct services *sv, unsigned worker, const struct uuid *id, bool fresh, claim_fn done,
-	void *ctx)
+void claims_ask(struct services *sv, unsigned worker, const struct uuid *id, bool fresh,
+	claim_fn done, void *ctx)
 {
 	struct claim_mail *mail = claim_mail_create(sv, worker, id);
 	mail->fresh = fresh;
@@ -152,8 +150,7 @@ void claims_ask(
 	mailbox_post(sv->boxes[worker], &mail->mail, ask_run);
 }
 
-void claims_end(
-	struct services *sv, unsigned worker, const struct uuid *id, uint64_t keep_us)
+void claims_end(struct services *sv, unsigned worker, const struct uuid *id, uint64_t keep_us)
 {
 	if (worker == sv->worker) {
 		claims_note_end(sv->claims, id, keep_us);

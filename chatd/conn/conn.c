@@ -40,8 +40,8 @@ void conn_send_local(struct conn *conn, struct outmsg_local *local)
 		return;
 	}
 	struct transport *transport = conn->transport;
-	struct chunk *chunk = outmsg_chunk(
-		local, conn->codec->id, transport->ops->framing == FRAMING_WS);
+	struct chunk *chunk =
+		outmsg_chunk(local, conn->codec->id, transport->ops->framing == FRAMING_WS);
 	if (chunk == NULL) {
 		return;
 	}

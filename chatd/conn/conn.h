@@ -1,5 +1,6 @@
-/* One hub connection, from the WebSocket's opening to its end: handshake, records, pings and time-outs, the send queue's bounds. What the
- * messages mean is the hub's business (conn_events). */
+/* One hub connection, from the WebSocket's opening to its end: handshake, records, pings and
+ * time-outs, the send queue's bounds. What the messages mean is the hub's business (conn_events).
+ */
 #ifndef CHATD_CONN_CONN_H
 #define CHATD_CONN_CONN_H
 
@@ -19,21 +20,24 @@ struct conn;
 
 enum conn_state {
 	CONN_HANDSHAKE, /* the transport is up, the hub handshake has not come */
-	CONN_OPENING,	/* handshake answered; user and rooms are being read; calls wait */
-	CONN_OPEN,	/* calls are served */
-	CONN_ENDED,	/* transport gone or closing; the object is being taken down */
+	CONN_OPENING, /* handshake answered; user and rooms are being read; calls wait */
+	CONN_OPEN, /* calls are served */
+	CONN_ENDED, /* transport gone or closing; the object is being taken down */
 };
 
 /* What the hub does with a connection. All on the connection's worker. */
 struct conn_events {
 	/* The handshake is done. The hub calls conn_opened() or conn_close() later. */
 	void (*on_handshake)(struct conn *conn);
-	/* A whole hub message of type 1 to 5. message views arena, which the hub may keep (then it answers true; else the connection reuses it).
-	 * It may conn_hold() the input: nothing behind this message is looked at until conn_release(). */
-	bool (*on_message)(struct conn *conn, const struct hub_message *message, struct arena *arena);
+	/* A whole hub message of type 1 to 5. message views arena, which the hub may keep (then it
+	 * answers true; else the connection reuses it). It may conn_hold() the input: nothing
+	 * behind this message is looked at until conn_release(). */
+	bool (*on_message)(
+		struct conn *conn, const struct hub_message *message, struct arena *arena);
 	/* The send queue fell below half of its bound, or emptied. */
 	void (*on_drain)(struct conn *conn);
-	/* The connection has ended: the hub lets go of all that refers to it. The object is freed after it. */
+	/* The connection has ended: the hub lets go of all that refers to it. The object is freed
+	 * after it. */
 	void (*on_gone)(struct conn *conn);
 };
 
@@ -41,11 +45,11 @@ struct conn_events {
 struct room_entry;
 
 struct conn {
-	struct map_node by_id;	   /* conns: key is id */
+	struct map_node by_id; /* conns: key is id */
 	struct list_node in_conns; /* all of the worker */
-	struct list_node in_user;  /* the user's on this worker */
+	struct list_node in_user; /* the user's on this worker */
 	struct list_node in_resumed; /* its input goes on at the end of this turn */
-	struct list_node in_over;  /* its send queue passed the bound in this turn */
+	struct list_node in_over; /* its send queue passed the bound in this turn */
 	struct conn_user *user;
 	struct services *sv;
 	struct transport *transport; /* NULL once CONN_ENDED */
@@ -53,28 +57,29 @@ struct conn {
 	const struct hub_codec *codec; /* NULL before the handshake */
 	struct principal *principal;
 	struct arena *scratch; /* for the next message; NULL while none is needed */
-	struct buf input;      /* an unfinished record, or held input; no memory while empty */
+	struct buf input; /* an unfinished record, or held input; no memory while empty */
 	size_t scanned;
 	struct op_caller caller; /* of its operations */
-	struct list calls;	 /* the hub's: calls in their order */
-	struct list rooms;	 /* room_entry of each room */
-	void *waiting;		 /* the hub's: a call that waits for its permit */
+	struct list calls; /* the hub's: calls in their order */
+	struct list rooms; /* room_entry of each room */
+	void *waiting; /* the hub's: a call that waits for its permit */
 	uint64_t opened_us, last_received_us, last_ping_us;
 	uint64_t hold_until_us; /* restored rooms go live then; 0: they are, or there are none */
 	enum conn_state state;
 	unsigned running; /* the hub's: calls that hold a permit */
 	bool client_pings; /* its first Ping armed the client time-out */
-	bool held;	   /* input waits for conn_release() */
-	bool in_input;	   /* records are being taken off: no second loop */
-	bool has_claim;	   /* came by negotiate: claims know it */
+	bool held; /* input waits for conn_release() */
+	bool in_input; /* records are being taken off: no second loop */
+	bool has_claim; /* came by negotiate: claims know it */
 	unsigned claim_worker;
 	struct uuid id;
 	char id_text[CONN_ID_SIZE];
 };
 
-/* Takes over the transport (ws_start() is the caller's) and references principal. id: from the token, or fresh. */
-struct conn *conn_open(struct services *sv, struct transport *transport, struct principal *principal, const struct uuid *id,
-		       const struct conn_events *events);
+/* Takes over the transport (ws_start() is the caller's) and references principal. id: from the
+ * token, or fresh. */
+struct conn *conn_open(struct services *sv, struct transport *transport,
+	struct principal *principal, const struct uuid *id, const struct conn_events *events);
 /* CONN_OPENING to CONN_OPEN: calls that waited are served. */
 void conn_opened(struct conn *conn);
 
@@ -84,20 +89,22 @@ void conn_send(struct conn *conn, const struct hub_message *message);
 void conn_send_local(struct conn *conn, struct outmsg_local *local);
 size_t conn_queued(const struct conn *conn);
 
-/* Hub Close, then the transport's end; ended and freed when the turn's callbacks allow, at the latest before the next turn. error: NULL
- * for none; it is what the client is told. */
+/* Hub Close, then the transport's end; ended and freed when the turn's callbacks allow, at the
+ * latest before the next turn. error: NULL for none; it is what the client is told. */
 void conn_close(struct conn *conn, const char *error, bool allow_reconnect);
 /* The standard text of an unexpected end, with detail where detailed errors are on. */
 void conn_fail(struct conn *conn, const char *detail);
 
 /* The handshake did not come in time. */
 void conn_expire_handshake(struct conn *conn);
-/* The reader is too slow: it is told to come back, and the connection ends without waiting for its queue. */
+/* The reader is too slow: it is told to come back, and the connection ends without waiting for its
+ * queue. */
 void conn_drop_slow(struct conn *conn);
 /* Ends without a word. */
 void conn_abort(struct conn *conn);
 
-/* Stops and resumes looking at input (back-pressure: reading stops too). What was held is looked at at the end of the turn, never inside. */
+/* Stops and resumes looking at input (back-pressure: reading stops too). What was held is looked at
+ * at the end of the turn, never inside. */
 void conn_hold(struct conn *conn);
 void conn_release(struct conn *conn);
 

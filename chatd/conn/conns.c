@@ -20,7 +20,7 @@ struct conns {
 	struct map users;
 	struct list all;
 	struct list graves; /* ended ones, freed at the end of the turn */
-	struct list over;   /* whose send queue passed its bound in this turn */
+	struct list over; /* whose send queue passed its bound in this turn */
 	struct list resumed; /* whose held input goes on */
 	struct loop_defer burial, dropping, resuming;
 	struct loop_timer *sweep;
@@ -98,7 +98,8 @@ static void conns_ping(struct conns *conns, struct conn *conn)
 	outmsg_local_done(&local);
 }
 
-/* A reader that takes nothing for too long, or lets too much pile up, is closed; it comes back by its sequence numbers. */
+/* A reader that takes nothing for too long, or lets too much pile up, is closed; it comes back by
+ * its sequence numbers. */
 static bool conn_is_slow(const struct conn *conn, const struct conf *conf, uint64_t now)
 {
 	uint64_t since = conn->transport->ops->stalled_since(conn->transport);
@@ -131,9 +132,11 @@ static void conns_look_at(struct conns *conns, struct conn *conn, uint64_t now, 
 		conn_drop_slow(conn);
 		return;
 	}
-	if (conn->client_pings && !conn->held && now - conn->last_received_us >= conf->hub.client_timeout_us) {
-		conn_fail(conn, "OperationCanceledException: Client hasn't sent a message/ping within "
-				"the configured ClientTimeoutInterval.");
+	if (conn->client_pings && !conn->held &&
+		now - conn->last_received_us >= conf->hub.client_timeout_us) {
+		conn_fail(conn,
+			"OperationCanceledException: Client hasn't sent a message/ping within "
+			"the configured ClientTimeoutInterval.");
 		return;
 	}
 	if (now - conn->last_ping_us >= conf->hub.keepalive_us) {
@@ -165,8 +168,7 @@ static void conns_bound_memory(struct conns *conns)
 	while (stream_pool_queued(conns->sv->streams) > max) {
 		struct conn *largest = NULL;
 		size_t most = 0;
-		LIST_FOREACH(&conns->all, node)
-		{
+		LIST_FOREACH (&conns->all, node) {
 			struct conn *conn = CONTAINER_OF(node, struct conn, in_conns);
 			if (conn_queued(conn) > most) {
 				most = conn_queued(conn);
@@ -185,8 +187,7 @@ static void conns_sweep(void *ctx)
 	struct conns *conns = ctx;
 	uint64_t now = loop_now_us(conns->sv->loop);
 	int64_t wall_ms = clock_wall_ms(conns->sv->clock);
-	LIST_FOREACH(&conns->all, node)
-	{
+	LIST_FOREACH (&conns->all, node) {
 		conns_look_at(conns, CONTAINER_OF(node, struct conn, in_conns), now, wall_ms);
 	}
 	conns_bound_memory(conns);
@@ -267,8 +268,7 @@ void conns_drain(struct conns *conns, uint64_t spread_us)
 
 void conns_abort_all(struct conns *conns)
 {
-	LIST_FOREACH(&conns->all, node)
-	{
+	LIST_FOREACH (&conns->all, node) {
 		conn_abort(CONTAINER_OF(node, struct conn, in_conns));
 	}
 }

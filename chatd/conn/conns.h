@@ -12,7 +12,8 @@ struct conn_user {
 };
 
 struct conns;
-/* on_hold_over: restored rooms of a connection have been held long enough (chatd/room sends what came since). */
+/* on_hold_over: restored rooms of a connection have been held long enough (chatd/room sends what
+ * came since). */
 struct conns *conns_create(struct services *sv, void (*on_hold_over)(struct conn *conn));
 /* All must be gone. */
 void conns_destroy(struct conns **conns);

@@ -1,4 +1,5 @@
-/* A message on its way to many connections: encoded once for each codec the node has connections for, shared by all receivers. */
+/* A message on its way to many connections: encoded once for each codec the node has connections
+ * for, shared by all receivers. */
 #ifndef CHATD_CONN_OUTMSG_H
 #define CHATD_CONN_OUTMSG_H
 
@@ -13,8 +14,8 @@ struct outmsg;
 /* Collects whole hub messages. */
 struct outmsg_builder {
 	struct buf forms[HUB_CODEC_COUNT]; /* WS_HEADROOM free bytes, then records */
-	unsigned codecs;		   /* bit n: codec n is wanted */
-	uint32_t count;			   /* messages so far */
+	unsigned codecs; /* bit n: codec n is wanted */
+	uint32_t count; /* messages so far */
 };
 
 /* codecs: a set of 1 << enum hub_codec_id. */
@@ -37,7 +38,8 @@ struct outmsg_local;
 struct outmsg_local *outmsg_local_create(struct outmsg *msg);
 /* The creator's part ends; what is queued lives on. */
 void outmsg_local_done(struct outmsg_local **local);
-/* The form for a codec and framing (ws: a whole frame), borrowed; NULL where it was not encoded for that codec. */
+/* The form for a codec and framing (ws: a whole frame), borrowed; NULL where it was not encoded for
+ * that codec. */
 struct chunk *outmsg_chunk(struct outmsg_local *local, enum hub_codec_id codec, bool ws);
 uint32_t outmsg_local_count(const struct outmsg_local *local);
 

@@ -34,8 +34,8 @@ struct client {
 	struct stream *stream;
 	struct buf input;
 	struct peer peer;
-	int64_t id;		    /* of the call under way */
-	struct op *op;		    /* NULL: none */
+	int64_t id; /* of the call under way */
+	struct op *op; /* NULL: none */
 	const struct ctl_command *command;
 	struct op *congested; /* waits for a drain */
 	bool ended; /* the other side sends no more */
@@ -140,9 +140,8 @@ static void client_start(struct client *client, const struct control_method *met
 	struct services *sv = client->control->sv;
 	struct params_error error;
 	struct op *op = op_create(sv, method->op, arena);
-	if (method->param_count > 0 &&
-		params_bind_object(
-			method->params, method->param_count, args, op->params, &error) != 0) {
+	if (method->param_count > 0 && params_bind_object(method->params, method->param_count, args,
+					       op->params, &error) != 0) {
 		refuse(client, ERR_USAGE, params_error_text(arena, &error));
 		op_discard(&op);
 		return;
@@ -162,8 +161,7 @@ static int check_request(struct client *client, struct arena *arena,
 			request->command.ptr);
 		return ERR_USAGE;
 	}
-	if (!client->peer.may_write &&
-		!(client->command->read_only && client->peer.may_read)) {
+	if (!client->peer.may_write && !(client->command->read_only && client->peer.may_read)) {
 		*ret_why = arena_printf(arena,
 			"'%s' is for root, the daemon's own user and the group chatd",
 			client->command->name);
@@ -210,7 +208,8 @@ static void client_take_frames(struct client *client)
 	buf_consume(&client->input, client->input.len - input.len);
 }
 
-/* With the next call, or to the end. Not from inside client_take_frames(), whose loop goes on by itself. */
+/* With the next call, or to the end. Not from inside client_take_frames(), whose loop goes on by
+ * itself. */
 static void client_go_on(struct client *client)
 {
 	if (client->in_frames) {
@@ -272,8 +271,7 @@ static void on_accept(void *ctx, int fd, const char *peer)
 	client->control = control;
 	op_caller_init(&client->caller, &client_caller_events);
 	peer_find(control->sv->conf, fd, &client->peer);
-	client->stream =
-		stream_open(control->sv->streams, fd, &client_stream_events, client);
+	client->stream = stream_open(control->sv->streams, fd, &client_stream_events, client);
 	stream_set_low(client->stream, QUEUED_MAX);
 	list_append(&control->clients, &client->node);
 	control->count++;
@@ -315,8 +313,7 @@ void control_close(struct control **control)
 	if (gone == NULL) {
 		return;
 	}
-	LIST_FOREACH(&gone->clients, node)
-	{
+	LIST_FOREACH (&gone->clients, node) {
 		client_close(CONTAINER_OF(node, struct client, node));
 	}
 	listener_close(&gone->listener);

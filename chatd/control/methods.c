@@ -3,25 +3,25 @@
 #include "chatd/ops/ops.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
-#define TEXT(type, member, field, more)                                                            \
-	{                                                                                          \
-		.name = member, .kind = PARAM_TEXT, .flags = (more),                               \
-		.offset = offsetof(struct type, field)                                             \
+#define TEXT(type, member, field, more) \
+	{ \
+		.name = member, .kind = PARAM_TEXT, .flags = (more), \
+		.offset = offsetof(struct type, field) \
 	}
-#define FLAG(type, member, field)                                                                  \
-	{                                                                                          \
-		.name = member, .kind = PARAM_BOOL, .flags = PARAM_OPTIONAL,                       \
-		.offset = offsetof(struct type, field)                                             \
+#define FLAG(type, member, field) \
+	{ \
+		.name = member, .kind = PARAM_BOOL, .flags = PARAM_OPTIONAL, \
+		.offset = offsetof(struct type, field) \
 	}
-#define NUMBER(type, member, field)                                                                \
-	{                                                                                          \
-		.name = member, .kind = PARAM_INT, .flags = PARAM_OPTIONAL,                        \
-		.offset = offsetof(struct type, field)                                             \
+#define NUMBER(type, member, field) \
+	{ \
+		.name = member, .kind = PARAM_INT, .flags = PARAM_OPTIONAL, \
+		.offset = offsetof(struct type, field) \
 	}
-#define TREE(type, member, what, field)                                                            \
-	{                                                                                          \
-		.name = member, .kind = (what), .flags = PARAM_OPTIONAL,                           \
-		.offset = offsetof(struct type, field)                                             \
+#define TREE(type, member, what, field) \
+	{ \
+		.name = member, .kind = (what), .flags = PARAM_OPTIONAL, \
+		.offset = offsetof(struct type, field) \
 	}
 
 static const struct param room_create[] = {

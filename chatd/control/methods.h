@@ -1,4 +1,5 @@
-/* The control door's table: which operation each command of lib/ctl/commands.c starts, and how its arguments bind. */
+/* The control door's table: which operation each command of lib/ctl/commands.c starts, and how its
+ * arguments bind. */
 #ifndef CHATD_CONTROL_METHODS_H
 #define CHATD_CONTROL_METHODS_H
 

@@ -46,8 +46,8 @@ void peer_find(const struct conf *conf, int fd, struct peer *ret_peer)
 	}
 	ret_peer->uid = who.uid;
 	ret_peer->pid = who.pid;
-	ret_peer->may_write = who.uid == 0 || who.uid == geteuid() ||
-		in_group(who.uid, who.gid, "chatd");
+	ret_peer->may_write =
+		who.uid == 0 || who.uid == geteuid() || in_group(who.uid, who.gid, "chatd");
 	ret_peer->may_read =
 		ret_peer->may_write || in_group(who.uid, who.gid, conf->control.read_group);
 }

@@ -13,8 +13,8 @@ struct peer {
 	bool may_read, may_write;
 };
 
-/* From the kernel's credentials of a connected Unix socket: root, the daemon's own user and members of the group chatd write and read;
- * members of control.read_group read. */
+/* From the kernel's credentials of a connected Unix socket: root, the daemon's own user and members
+ * of the group chatd write and read; members of control.read_group read. */
 void peer_find(const struct conf *conf, int fd, struct peer *ret_peer);
 /* Mode 0660, group chatd where there is one and we may give it. */
 void peer_prepare_socket(const char *path);

@@ -14,11 +14,12 @@
 enum call_state {
 	CALL_WAITING, /* conn->waiting: its permit is not there yet */
 	CALL_RUNNING, /* the operation runs */
-	CALL_ENDED,   /* answer is ready, but an earlier ordered call has not ended */
+	CALL_ENDED, /* answer is ready, but an earlier ordered call has not ended */
 };
 
 struct call {
-	struct list_node node; /* of conn->calls, in the order of the calls, while it is running or ended */
+	struct list_node
+		node; /* of conn->calls, in the order of the calls, while it is running or ended */
 	struct conn *conn;
 	const struct hub_method *method;
 	struct op *op; /* until it has ended */
@@ -26,7 +27,7 @@ struct call {
 	struct bytes target;
 	struct bytes room; /* of ordered calls */
 	enum call_state state;
-	bool uncertain;	       /* an earlier one of its row is, so it is too */
+	bool uncertain; /* an earlier one of its row is, so it is too */
 	struct outmsg *answer; /* CALL_ENDED, NULL where none is wanted */
 };
 
@@ -82,12 +83,12 @@ static void refuse(struct conn *conn, const struct hub_message *message, struct 
 	const char *text = arena_printf(arena, "%s%.*s%s%s%s", refusals[refusal].before,
 		BYTES_ARG(message->target), refusals[refusal].after, detail != NULL ? " " : "",
 		detail != NULL ? detail : "");
-	struct outmsg *answer =
-		encode_completion(conn, message->invocation_id, NULL, text);
+	struct outmsg *answer = encode_completion(conn, message->invocation_id, NULL, text);
 	send_answer(conn, &answer);
 }
 
-/* What ASP.NET Core says where a hub method throws: the detail of our own errors is public, that of internal ones is not. */
+/* What ASP.NET Core says where a hub method throws: the detail of our own errors is public, that of
+ * internal ones is not. */
 static const char *failure_text(const struct call *call, const struct op *op, int err)
 {
 	const char *base = arena_printf(op->arena,
@@ -96,8 +97,7 @@ static const char *failure_text(const struct call *call, const struct op *op, in
 	if (internal && !call->conn->sv->conf->hub.detailed_errors) {
 		return base;
 	}
-	return arena_printf(
-		op->arena, "%s HubException: %s: %s", base, err_code(err), op->message);
+	return arena_printf(op->arena, "%s HubException: %s: %s", base, err_code(err), op->message);
 }
 
 /* ---- order ---- */
@@ -109,8 +109,7 @@ static bool same_row(const struct call *a, const struct call *b)
 
 static bool is_behind_running(const struct call *call)
 {
-	LIST_FOREACH(&call->conn->calls, node)
-	{
+	LIST_FOREACH (&call->conn->calls, node) {
 		const struct call *other = CONTAINER_OF(node, const struct call, node);
 		if (other == call) {
 			return false;
@@ -132,8 +131,7 @@ static void call_free(struct call *call)
 /* Sends the answers whose turn has come. */
 static void flush_answers(struct conn *conn)
 {
-	LIST_FOREACH(&conn->calls, node)
-	{
+	LIST_FOREACH (&conn->calls, node) {
 		struct call *call = CONTAINER_OF(node, struct call, node);
 		if (call->state == CALL_ENDED && !is_behind_running(call)) {
 			send_answer(conn, &call->answer);
@@ -145,8 +143,7 @@ static void flush_answers(struct conn *conn)
 static void mark_uncertain(struct call *call)
 {
 	bool behind = false;
-	LIST_FOREACH(&call->conn->calls, node)
-	{
+	LIST_FOREACH (&call->conn->calls, node) {
 		struct call *other = CONTAINER_OF(node, struct call, node);
 		if (behind && other->state == CALL_RUNNING && same_row(other, call)) {
 			other->uncertain = true;
@@ -157,7 +154,8 @@ static void mark_uncertain(struct call *call)
 
 /* ---- permits ---- */
 
-/* Messages to the room of those under way ride along on their permit; other calls wait until all of them have ended. */
+/* Messages to the room of those under way ride along on their permit; other calls wait until all of
+ * them have ended. */
 static bool may_run(const struct conn *conn, const struct call *call)
 {
 	if (conn->state != CONN_OPEN) {
@@ -165,8 +163,7 @@ static bool may_run(const struct conn *conn, const struct call *call)
 	}
 	unsigned permits = 0;
 	unsigned row = 0;
-	LIST_FOREACH(&conn->calls, node)
-	{
+	LIST_FOREACH (&conn->calls, node) {
 		const struct call *other = CONTAINER_OF(node, const struct call, node);
 		if (other->state != CALL_RUNNING) {
 			continue;
@@ -218,8 +215,7 @@ void call_done(struct conn *conn, struct call *call, int err)
 	}
 	if (call->invocation_id.len > 0) {
 		const char *error = err != 0 ? failure_text(call, op, err) : NULL;
-		call->answer =
-			encode_completion(conn, call->invocation_id, &op->result, error);
+		call->answer = encode_completion(conn, call->invocation_id, &op->result, error);
 	}
 	flush_answers(conn);
 	calls_go_on(conn);
@@ -233,8 +229,7 @@ void calls_drop(struct conn *conn)
 		op_discard(&waiting->op);
 		call_free(waiting);
 	}
-	LIST_FOREACH(&conn->calls, node)
-	{
+	LIST_FOREACH (&conn->calls, node) {
 		call_free(CONTAINER_OF(node, struct call, node));
 	}
 }
@@ -247,19 +242,21 @@ static void refuse_binding(struct conn *conn, const struct hub_message *message,
 	if (error->fault != PARAMS_COUNT && error->fault != PARAMS_TYPE) {
 		const char *text = params_error_text(arena, error);
 		refuse(conn, message, arena, UNEXPECTED,
-			arena_printf(arena, "HubException: %s: %s", err_code(ERR_BAD_REQUEST),
-				text));
+			arena_printf(
+				arena, "HubException: %s: %s", err_code(ERR_BAD_REQUEST), text));
 		return;
 	}
 	const char *detail = NULL;
 	if (conn->sv->conf->hub.detailed_errors) {
-		detail = error->fault == PARAMS_COUNT
-			? arena_printf(arena,
-				  "InvalidDataException: Invocation provides %zu argument(s) but "
-				  "target expects %zu.",
-				  error->given, error->expected)
-			: "InvalidDataException: Error binding arguments. Make sure that the types "
-			  "of the provided values match the types of the hub method being invoked.";
+		detail = error->fault == PARAMS_COUNT ? arena_printf(arena,
+								"InvalidDataException: Invocation "
+								"provides %zu argument(s) but "
+								"target expects %zu.",
+								error->given, error->expected)
+						      : "InvalidDataException: Error binding "
+							"arguments. Make sure that the types "
+							"of the provided values match the types of "
+							"the hub method being invoked.";
 	}
 	refuse(conn, message, arena, FAILED_TO_INVOKE, detail);
 }
@@ -287,8 +284,7 @@ static bool refuse_streams(
 		return false;
 	}
 	refuse(conn, message, arena, UNEXPECTED,
-		arena_printf(arena,
-			"HubException: Client sent %u stream(s), Hub method expects 0.",
+		arena_printf(arena, "HubException: Client sent %u stream(s), Hub method expects 0.",
 			message->stream_id_count));
 	return true;
 }

@@ -1,4 +1,5 @@
-/* The calls of a connection: one at a time (hub.max_parallel_invocations), but messages to one room may be under way together. */
+/* The calls of a connection: one at a time (hub.max_parallel_invocations), but messages to one room
+ * may be under way together. */
 #ifndef CHATD_HUB_CALL_H
 #define CHATD_HUB_CALL_H
 

@@ -57,8 +57,8 @@ static struct bytes find_token(const struct http_exchange *exchange)
 	struct bytes header_value = header(exchange, "Authorization");
 	struct bytes scheme = BYTES_LIT("Bearer ");
 	if (bytes_starts_nocase(header_value, scheme)) {
-		return bytes_trim(bytes_of(
-			header_value.ptr + scheme.len, header_value.len - scheme.len));
+		return bytes_trim(
+			bytes_of(header_value.ptr + scheme.len, header_value.len - scheme.len));
 	}
 	struct bytes token = BYTES_NONE;
 	if (exchange->head.method == HTTP1_GET) {

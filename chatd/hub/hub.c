@@ -36,8 +36,7 @@ static void on_handshake(struct conn *conn)
 	op_start(op, &conn->caller, conn->principal, conn);
 }
 
-static bool on_message(
-	struct conn *conn, const struct hub_message *message, struct arena *arena)
+static bool on_message(struct conn *conn, const struct hub_message *message, struct arena *arena)
 {
 	switch (message->type) {
 	case HUB_INVOCATION:

@@ -3,10 +3,10 @@
 #include "chatd/ops/ops.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
-#define ROOM(type)                                                                                 \
-	{                                                                                          \
-		.name = "roomId", .kind = PARAM_TEXT, .offset = offsetof(struct type, room),       \
-		.doc = "Id or alias of the room."                                                  \
+#define ROOM(type) \
+	{ \
+		.name = "roomId", .kind = PARAM_TEXT, .offset = offsetof(struct type, room), \
+		.doc = "Id or alias of the room." \
 	}
 
 static const struct param join_room[] = {

@@ -32,8 +32,8 @@ static int find_version(struct http_exchange *exchange, int *ret_version)
 	size_t count = 0;
 	const char *error = NULL;
 	long long version = 0;
-	if (target_query_get(exchange->query, "negotiateVersion", exchange->arena, &text,
-		    &count) != 0) {
+	if (target_query_get(exchange->query, "negotiateVersion", exchange->arena, &text, &count) !=
+		0) {
 		*ret_version = 0;
 		return 0;
 	}

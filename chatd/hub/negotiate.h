@@ -6,6 +6,7 @@
 #include "chatd/net/http_conn.h"
 #include "chatd/op/services.h"
 
-void negotiate_answer(struct services *sv, struct http_exchange *exchange, const struct principal *principal);
+void negotiate_answer(
+	struct services *sv, struct http_exchange *exchange, const struct principal *principal);
 
 #endif

@@ -29,7 +29,7 @@ static bool is_loopback(struct bytes host)
 {
 	struct bytes name = without_port(host);
 	return bytes_eq_nocase(name, BYTES_LIT("localhost")) ||
-		bytes_eq(name, BYTES_LIT("127.0.0.1")) || bytes_eq(name, BYTES_LIT("[::1]"));
+	       bytes_eq(name, BYTES_LIT("127.0.0.1")) || bytes_eq(name, BYTES_LIT("[::1]"));
 }
 
 bool origin_allowed(const struct conf *conf, struct bytes origin, struct bytes host)

@@ -28,7 +28,8 @@ static void no_connection(struct http_exchange *exchange, const char *content_ty
 	http_respond(exchange, 404, content_type, NULL, BYTES_LIT("No Connection with that ID"));
 }
 
-/* The secret id in the query: 0 with len 0 where it is missing or empty; a repeated one matches nothing. */
+/* The secret id in the query: 0 with len 0 where it is missing or empty; a repeated one matches
+ * nothing. */
 static struct bytes find_id(struct http_exchange *exchange)
 {
 	struct bytes id = BYTES_NONE;
@@ -41,8 +42,7 @@ static struct bytes find_id(struct http_exchange *exchange)
 
 static int open_token(const struct services *sv, struct bytes id, struct conn_token *ret_token)
 {
-	struct bytes secret =
-		bytes_of(sv->store->fleet_secret, sizeof(sv->store->fleet_secret));
+	struct bytes secret = bytes_of(sv->store->fleet_secret, sizeof(sv->store->fleet_secret));
 	int err = conn_token_open(secret, id, ret_token);
 	if (err == 0 && (ret_token->incarnation != sv->incarnation ||
 				ret_token->worker >= sv->worker_count)) {
@@ -80,8 +80,8 @@ static int upgrade_finish(struct services *sv, struct http_exchange *exchange,
 	int err = http_upgrade(exchange, buf_bytes(&head), &stream, &rest);
 	buf_finish(&head);
 	if (err != 0) {
-		http_respond(exchange, 400, "text/plain", NULL,
-			BYTES_LIT("An upgrade carries no body"));
+		http_respond(
+			exchange, 400, "text/plain", NULL, BYTES_LIT("An upgrade carries no body"));
 		return err;
 	}
 	struct transport *transport = ws_open(sv->sockets, stream);
@@ -184,8 +184,7 @@ static bool refuse_full(const struct services *sv, struct http_exchange *exchang
 	return false;
 }
 
-void upgrade_start(
-	struct services *sv, struct http_exchange *exchange, struct principal *principal)
+void upgrade_start(struct services *sv, struct http_exchange *exchange, struct principal *principal)
 {
 	if (refuse_form(exchange) || refuse_full(sv, exchange)) {
 		return;
@@ -214,8 +213,8 @@ void answer_without_transport(
 	struct bytes text = find_id(exchange);
 	struct conn_token token;
 	if (text.len == 0) {
-		http_respond(exchange, 400, "text/plain", NULL,
-			BYTES_LIT("Connection ID required"));
+		http_respond(
+			exchange, 400, "text/plain", NULL, BYTES_LIT("Connection ID required"));
 	} else if (open_token(sv, text, &token) != 0) {
 		no_connection(exchange, "text/plain");
 	} else if (!conn_token_is_for(&token, &principal->user_id)) {

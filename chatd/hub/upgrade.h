@@ -1,4 +1,5 @@
-/* GET PATH with a WebSocket upgrade, and what other requests to PATH are told while there is no other transport. */
+/* GET PATH with a WebSocket upgrade, and what other requests to PATH are told while there is no
+ * other transport. */
 #ifndef CHATD_HUB_UPGRADE_H
 #define CHATD_HUB_UPGRADE_H
 
@@ -7,7 +8,9 @@
 #include "chatd/op/services.h"
 
 /* Answers now or later; takes its own reference to principal. */
-void upgrade_start(struct services *sv, struct http_exchange *exchange, struct principal *principal);
-void answer_without_transport(struct services *sv, struct http_exchange *exchange, const struct principal *principal);
+void upgrade_start(
+	struct services *sv, struct http_exchange *exchange, struct principal *principal);
+void answer_without_transport(
+	struct services *sv, struct http_exchange *exchange, const struct principal *principal);
 
 #endif

@@ -97,8 +97,8 @@ static void log_slow(const struct op *op, const struct op_step *step)
 {
 	uint64_t took = loop_now_us(op->sv->loop) - op->step_started_us;
 	if (took >= SLOW_STEP_US) {
-		log_event(LOG_WARN, "slow step", LOG_STR("op", op->def->name), LOG_STR("step", step->name),
-			LOG_INT("ms", took / 1000));
+		log_event(LOG_WARN, "slow step", LOG_STR("op", op->def->name),
+			LOG_STR("step", step->name), LOG_INT("ms", took / 1000));
 	}
 }
 
@@ -214,13 +214,12 @@ void op_emit(struct op *op, const struct value *item)
 bool op_congested(struct op *op)
 {
 	return op->caller != NULL && op->caller->events->congested != NULL &&
-		op->caller->events->congested(op->caller, op);
+	       op->caller->events->congested(op->caller, op);
 }
 
 void op_caller_gone(struct op_caller *caller)
 {
-	LIST_FOREACH(&caller->ops, node)
-	{
+	LIST_FOREACH (&caller->ops, node) {
 		struct op *op = CONTAINER_OF(node, struct op, in_caller);
 		list_remove(node);
 		op->caller = NULL;

@@ -1,5 +1,5 @@
-/* The operation: a verb of the product, written once in chatd/ops as a table of steps, and the runner that takes it through them.
- * DESIGN.md «One idea carries the rest». */
+/* The operation: a verb of the product, written once in chatd/ops as a table of steps, and the
+ * runner that takes it through them. DESIGN.md «One idea carries the rest». */
 #ifndef CHATD_OP_OP_H
 #define CHATD_OP_OP_H
 
@@ -27,8 +27,8 @@ enum op_next {
 typedef int (*op_step_fn)(struct op *op);
 
 enum op_step_flag {
-	/* The point of no return: from this step's start the following steps run whether the caller lives or not; only the reply is
-	 * dropped. */
+	/* The point of no return: from this step's start the following steps run whether the caller
+	 * lives or not; only the reply is dropped. */
 	OP_COMMIT = 1,
 };
 
@@ -40,7 +40,7 @@ struct op_step {
 
 /* Who may start it; the doors check. */
 enum op_needs {
-	OP_USER = 1,   /* an authenticated user */
+	OP_USER = 1, /* an authenticated user */
 	OP_MEMBER = 2, /* member of the room it names (the operation itself checks) */
 	OP_OPERATOR_READ = 4,
 	OP_OPERATOR_WRITE = 8,
@@ -50,25 +50,29 @@ enum op_needs {
 struct op_def {
 	const char *name;
 	const struct op_step *steps; /* ends with a row without run */
-	size_t state_size;	     /* bytes at op->state, zeroed */
+	size_t state_size; /* bytes at op->state, zeroed */
 	const struct param *params;
 	size_t param_count;
 	size_t params_size; /* bytes at op->params */
-	void (*release)(struct op *op); /* what is not on the arena, NULL: nothing; also after a failure */
+	void (*release)(
+		struct op *op); /* what is not on the arena, NULL: nothing; also after a failure */
 	unsigned needs;
 	const char *doc;
 };
 
-/* One that starts operations: a hub connection, an HTTP exchange, a control call. Embedded in it. */
+/* One that starts operations: a hub connection, an HTTP exchange, a control call. Embedded in it.
+ */
 struct op_caller;
 struct op_caller_events {
-	/* Exactly once per operation, unless the caller went first. It may come inside op_start(). The operation and its
-	 * arena live until it returns. err: 0 with op->result, or negative with op->message. */
+	/* Exactly once per operation, unless the caller went first. It may come inside op_start().
+	 * The operation and its arena live until it returns. err: 0 with op->result, or negative
+	 * with op->message. */
 	void (*done)(struct op_caller *caller, struct op *op, int err);
-	/* An item of a streaming operation; the value lives on a scratch arena until it returns. NULL where items are not taken. */
+	/* An item of a streaming operation; the value lives on a scratch arena until it returns.
+	 * NULL where items are not taken. */
 	void (*emit)(struct op_caller *caller, struct op *op, const struct value *item);
-	/* Whether what was emitted piles up; where it answers true it will call op_resume(op, 0) once, when there is
-	 * room again. NULL: never. */
+	/* Whether what was emitted piles up; where it answers true it will call op_resume(op, 0)
+	 * once, when there is room again. NULL: never. */
 	bool (*congested)(struct op_caller *caller, struct op *op);
 };
 struct op_caller {
@@ -80,12 +84,12 @@ struct op {
 	const struct op_def *def;
 	struct services *sv;
 	struct arena *arena; /* owned */
-	void *params;	     /* bound by the door, in the arena */
-	void *state;	     /* in the arena */
+	void *params; /* bound by the door, in the arena */
+	void *state; /* in the arena */
 	struct op_caller *caller; /* NULL once it has gone */
 	struct principal *principal; /* a reference; NULL for operators */
 	void *connection; /* struct conn of a hub call, NULL for others and once it has gone */
-	void *door;	  /* the door's own note, untouched */
+	void *door; /* the door's own note, untouched */
 	struct value result;
 	const char *message; /* of a failure; on the arena or constant */
 	/* The runner's own. */
@@ -95,10 +99,10 @@ struct op {
 	enum op_phase {
 		OP_RUNNING, /* a step is being run, or the next one is about to be */
 		OP_WAITING, /* an answer is outstanding: op_resume() will come */
-		OP_ENDED,   /* answered or dropped; being released */
+		OP_ENDED, /* answered or dropped; being released */
 	} phase;
 	bool committed; /* the OP_COMMIT step was started */
-	bool resumed;	/* op_resume() came inside the step that then answers OP_WAIT */
+	bool resumed; /* op_resume() came inside the step that then answers OP_WAIT */
 	uint64_t started_us, step_started_us;
 };
 
@@ -109,19 +113,22 @@ void op_list_destroy(struct op_list **list);
 size_t op_list_count(const struct op_list *list);
 
 void op_caller_init(struct op_caller *caller, const struct op_caller_events *events);
-/* The caller goes: its operations that have not committed end as soon as nothing is outstanding, the others run on without it. */
+/* The caller goes: its operations that have not committed end as soon as nothing is outstanding,
+ * the others run on without it. */
 void op_caller_gone(struct op_caller *caller);
 
-/* Makes an operation with an arena of its own or, where arena is not NULL, on that one (ownership passes). params and
- * state are zeroed. */
+/* Makes an operation with an arena of its own or, where arena is not NULL, on that one (ownership
+ * passes). params and state are zeroed. */
 struct op *op_create(struct services *sv, const struct op_def *def, struct arena *arena);
 /* Releases an operation that was never started. */
 void op_discard(struct op **op);
-/* Takes a reference to principal (may be NULL), and runs. The operation belongs to the runner from here on. */
-void op_start(struct op *op, struct op_caller *caller, struct principal *principal, void *connection);
+/* Takes a reference to principal (may be NULL), and runs. The operation belongs to the runner from
+ * here on. */
+void op_start(
+	struct op *op, struct op_caller *caller, struct principal *principal, void *connection);
 
-/* What a step waited for has come. err is for the next step to look at (op_error); it does not end the operation by itself.
- * Exactly once per OP_WAIT, on the operation's worker. */
+/* What a step waited for has come. err is for the next step to look at (op_error); it does not end
+ * the operation by itself. Exactly once per OP_WAIT, on the operation's worker. */
 void op_resume(struct op *op, int err);
 /* What op_resume() brought. */
 int op_error(const struct op *op);

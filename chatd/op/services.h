@@ -1,5 +1,6 @@
-/* What an operation, and every part below the doors, may use on its worker. One per worker, filled by chatd/run/worker.c,
- * constant after the start but for conf and verifier, which a reload swaps between two turns of the loop. */
+/* What an operation, and every part below the doors, may use on its worker. One per worker, filled
+ * by chatd/run/worker.c, constant after the start but for conf and verifier, which a reload swaps
+ * between two turns of the loop. */
 #ifndef CHATD_OP_SERVICES_H
 #define CHATD_OP_SERVICES_H
 
@@ -27,11 +28,11 @@ struct stream_pool;
 struct ws_pool;
 
 struct services {
-	unsigned worker;	/* own number; the main thread's is worker_count */
-	unsigned worker_count;	/* those with clients */
+	unsigned worker; /* own number; the main thread's is worker_count */
+	unsigned worker_count; /* those with clients */
 	struct mailbox **boxes; /* of all workers, the main thread's last: worker_count + 1 */
-	/* The services of all workers, for addressing what is theirs by mail: their fields belong to their
-	 * own threads. */
+	/* The services of all workers, for addressing what is theirs by mail: their fields belong
+	 * to their own threads. */
 	struct services *const *peers;
 	struct loop *loop;
 	const struct clock *clock;
@@ -46,7 +47,8 @@ struct services {
 	struct ws_pool *sockets; /* NULL on the main thread */
 	struct op_list *ops;
 	struct principal_cache *principals;
-	struct server_control *control; /* what the whole process is asked for: op/server_control.h */
+	struct server_control
+		*control; /* what the whole process is asked for: op/server_control.h */
 	uint64_t incarnation; /* of this process: in its connection tokens */
 	/* Swapped by a reload: never kept over OP_WAIT. */
 	struct conf *conf;

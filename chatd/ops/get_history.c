@@ -50,8 +50,7 @@ static int reply(struct op *op)
 	if (op_error(op) != 0) {
 		return op_error(op);
 	}
-	op->result = render_messages(
-		op->arena, op->sv->store, state->page.rows, state->page.count);
+	op->result = render_messages(op->arena, op->sv->store, state->page.rows, state->page.count);
 	return OP_DONE;
 }
 

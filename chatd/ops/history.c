@@ -11,7 +11,8 @@ struct history {
 	struct room_access access;
 	struct store_page page;
 	uint64_t left; /* messages still wanted */
-	uint64_t until; /* head when it began: an export ends there, however fast the room grows; 0: not known yet */
+	uint64_t until; /* head when it began: an export ends there, however fast the room grows; 0:
+			   not known yet */
 };
 
 static int find(struct op *op)
@@ -66,8 +67,7 @@ static void emit_rows(struct op *op, struct history *state)
 {
 	for (size_t i = 0; i < state->page.count; i++) {
 		struct arena *scratch = arena_create(2048);
-		struct value item =
-			render_message(scratch, op->sv->store, &state->page.rows[i]);
+		struct value item = render_message(scratch, op->sv->store, &state->page.rows[i]);
 		op_emit(op, &item);
 		arena_destroy(&scratch);
 		state->page.after_seq = state->page.rows[i].seq;
@@ -85,7 +85,7 @@ static int emit_page(struct op *op)
 	emit_rows(op, state);
 	arena_destroy(&state->page.call.arena);
 	bool last = state->page.newest || state->page.count < state->page.limit ||
-		state->left == 0 || state->page.after_seq >= state->until;
+		    state->left == 0 || state->page.after_seq >= state->until;
 	if (last) {
 		return OP_DONE;
 	}

@@ -25,7 +25,8 @@ static int find(struct op *op)
 	return access_find(op, &state->access, params->room);
 }
 
-/* With hub.create_rooms an unknown alias becomes a Public room, as groups of SignalR come into being by being joined. */
+/* With hub.create_rooms an unknown alias becomes a Public room, as groups of SignalR come into
+ * being by being joined. */
 static int create(struct op *op)
 {
 	struct join_room *state = op->state;
@@ -135,7 +136,7 @@ static int attach_now(struct op *op, struct room_entry *entry)
 	};
 	state->waiter.done = on_caught_up;
 	return rooms_attach(entry, &request, &state->result, &state->waiter) == 1 ? OP_WAIT
-										   : OP_NEXT;
+										  : OP_NEXT;
 }
 
 static int reply(struct op *op)

@@ -85,8 +85,8 @@ static int ask_workers(struct op *op)
 	struct status *state = op->state;
 	struct server_control *control = op->sv->control;
 	state->store_err = op_error(op);
-	control->gather(control->server, collect, sizeof(struct status_slot), GATHER_US, gathered,
-		op);
+	control->gather(
+		control->server, collect, sizeof(struct status_slot), GATHER_US, gathered, op);
 	return OP_WAIT;
 }
 
@@ -133,14 +133,13 @@ static int report(struct op *op)
 	value_put(out, "node",
 		value_str(arena_printf(op->arena, "%016" PRIx64, op->sv->incarnation)));
 	value_put(out, "ready", value_bool(control->ready(control->server) != 0));
-	value_put(out, "uptime",
-		value_int((int64_t)(control->uptime_us(control->server) / 1000000)));
+	value_put(
+		out, "uptime", value_int((int64_t)(control->uptime_us(control->server) / 1000000)));
 	value_put(out, "listen",
 		value_str(arena_strdup(op->arena, control->listening(control->server))));
 	value_put(out, "workers", value_int(op->sv->worker_count));
 	/* The main thread is asked as well, but is none of those that serve clients. */
-	value_put(out, "workersAnswered",
-		value_int(state->answered > 0 ? state->answered - 1 : 0));
+	value_put(out, "workersAnswered", value_int(state->answered > 0 ? state->answered - 1 : 0));
 	value_put(out, "connections", value_int((int64_t)state->connections));
 	put_store(op, out);
 	return OP_DONE;

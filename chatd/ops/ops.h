@@ -1,4 +1,5 @@
-/* The verbs of the product: each a table of steps in a file of its own. What each takes is bound by the doors into its struct here. */
+/* The verbs of the product: each a table of steps in a file of its own. What each takes is bound by
+ * the doors into its struct here. */
 #ifndef CHATD_OPS_OPS_H
 #define CHATD_OPS_OPS_H
 
@@ -88,13 +89,14 @@ struct history_params {
 	int64_t limit; /* 0: all */
 	int64_t before, after; /* 0: no bound */
 };
-/* Items: messages, oldest first. limit counts from the new end, unless after is given. op_history_show differs in that no limit means 50. */
+/* Items: messages, oldest first. limit counts from the new end, unless after is given.
+ * op_history_show differs in that no limit means 50. */
 extern const struct op_def op_history, op_history_show;
 
 struct token_mint_params {
 	struct bytes user;
 	int64_t ttl_ms;
-	const struct value *roles;  /* array of texts, or NULL */
+	const struct value *roles; /* array of texts, or NULL */
 	const struct value *claims; /* object of texts, or NULL */
 };
 /* Result: {token}. */

@@ -58,8 +58,7 @@ static int read_forms(struct op *op, struct post_message_params *params)
 	struct params_error error;
 	if (params_bind_object(object_form, sizeof(object_form) / sizeof(object_form[0]),
 		    params->message, params, &error) != 0) {
-		return op_fail(
-			op, ERR_BAD_CONTENT, "%s", params_error_text(op->arena, &error));
+		return op_fail(op, ERR_BAD_CONTENT, "%s", params_error_text(op->arena, &error));
 	}
 	return 0;
 }
@@ -89,15 +88,15 @@ static int check_text(struct op *op, const struct post_message_params *params)
 	}
 	struct bytes id = params->client_message_id;
 	if (id.len < 1 || id.len > CLIENT_ID_MAX || !is_storable(id)) {
-		return op_fail(op, ERR_BAD_CONTENT,
-			"clientMessageId must be 1 to %d bytes of text", CLIENT_ID_MAX);
+		return op_fail(op, ERR_BAD_CONTENT, "clientMessageId must be 1 to %d bytes of text",
+			CLIENT_ID_MAX);
 	}
 	return 0;
 }
 
 /* Only what the model knows is stored. */
-static int take_attachment(struct op *op, const struct post_message_params *params,
-	struct append_item *item)
+static int take_attachment(
+	struct op *op, const struct post_message_params *params, struct append_item *item)
 {
 	bool wanted = item->type == MESSAGE_IMAGE || item->type == MESSAGE_FILE;
 	if (params->attachment == NULL) {
@@ -117,7 +116,7 @@ static int take_attachment(struct op *op, const struct post_message_params *para
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		const struct value *member = value_get_nocase(params->attachment, names[i]);
 		bool text = member != NULL && member->kind == VALUE_TEXT && !member->bad_text &&
-			member->text.len <= URL_MAX && is_storable(member->text);
+			    member->text.len <= URL_MAX && is_storable(member->text);
 		bool number = member != NULL && member->kind == VALUE_INT;
 		if (text || number) {
 			value_put(&kept, names[i], *member);
@@ -193,7 +192,8 @@ static int insert(struct op *op)
 	return OP_WAIT;
 }
 
-/* The home has published it by now: on the sender's own connection the message stands before this answer. */
+/* The home has published it by now: on the sender's own connection the message stands before this
+ * answer. */
 static int reply(struct op *op)
 {
 	const struct post_message *state = op->state;

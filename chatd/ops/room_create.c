@@ -105,8 +105,8 @@ static int tell(struct op *op)
 	struct room_create *state = op->state;
 	int err = op_error(op);
 	if (err == ERR_EXISTS) {
-		return op_fail(op, err, "the alias '%.*s' is taken",
-			BYTES_ARG(state->create.room.alias));
+		return op_fail(
+			op, err, "the alias '%.*s' is taken", BYTES_ARG(state->create.room.alias));
 	}
 	if (err != 0 || !state->create.created || state->create.member_count == 0) {
 		return err != 0 ? err : OP_NEXT;

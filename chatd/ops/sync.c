@@ -21,8 +21,8 @@ struct sync {
 	bool closed; /* a catch-up ended before its time */
 };
 
-static int read_number(struct op *op, struct bytes room, const struct value *seq,
-	struct attach_request *request)
+static int read_number(
+	struct op *op, struct bytes room, const struct value *seq, struct attach_request *request)
 {
 	if (seq->kind == VALUE_INT && seq->integer >= 0) {
 		request->has_last = true;

@@ -9,8 +9,8 @@
 
 #define TTL_DEFAULT_MS 3600000
 
-static void take_lists(struct op *op, const struct token_mint_params *params,
-	struct jwt_mint_params *mint)
+static void take_lists(
+	struct op *op, const struct token_mint_params *params, struct jwt_mint_params *mint)
 {
 	size_t role_count = params->roles != NULL ? params->roles->count : 0;
 	struct bytes *roles = arena_alloc(op->arena, (role_count + 1) * sizeof(*roles));
@@ -86,8 +86,8 @@ static int verify_token(struct op *op)
 	const struct token_verify_params *params = op->params;
 	struct principal *principal = NULL;
 	char why[JWT_WHY_SIZE];
-	int err = jwt_verify(op->sv->verifier, params->token, clock_wall_ms(op->sv->clock),
-		&principal, why);
+	int err = jwt_verify(
+		op->sv->verifier, params->token, clock_wall_ms(op->sv->clock), &principal, why);
 	if (err != 0) {
 		return op_fail(op, err, "%s", why);
 	}
@@ -98,12 +98,10 @@ static int verify_token(struct op *op)
 	op->result = value_object(op->arena, 6);
 	value_put(&op->result, "valid", value_bool(true));
 	value_put(&op->result, "userId", render_uuid(op->arena, &principal->user_id));
-	value_put(&op->result, "identity",
-		value_text(arena_dup(op->arena, principal->identity)));
+	value_put(&op->result, "identity", value_text(arena_dup(op->arena, principal->identity)));
 	value_put(&op->result, "expiresAt", value_time(principal->expires_ms));
 	value_put(&op->result, "roles", roles);
-	value_put(&op->result, "algorithm",
-		algorithm_of(op->arena, params->token));
+	value_put(&op->result, "algorithm", algorithm_of(op->arena, params->token));
 	principal_unref(&principal);
 	return OP_DONE;
 }

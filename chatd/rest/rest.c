@@ -29,13 +29,13 @@ static void on_done(struct op_caller *caller, struct op *op, int err)
 {
 	struct rest_call *call = CONTAINER_OF(caller, struct rest_call, caller);
 	if (err != 0) {
-		respond_problem(call->exchange, err_http_status(err), NULL, err_code(err),
-			op->message);
+		respond_problem(
+			call->exchange, err_http_status(err), NULL, err_code(err), op->message);
 	} else {
 		struct buf body = {0};
 		json_write(&body, &op->result);
-		http_respond(call->exchange, 200, "application/json",
-			"Cache-Control: no-store\r\n", buf_bytes(&body));
+		http_respond(call->exchange, 200, "application/json", "Cache-Control: no-store\r\n",
+			buf_bytes(&body));
 		buf_finish(&body);
 	}
 	free(call);
@@ -50,8 +50,8 @@ static void refuse(struct http_exchange *exchange, const char *allow)
 		return;
 	}
 	const char *extra = arena_printf(exchange->arena, "Allow: %s\r\n", allow);
-	respond_problem(exchange, 405, extra, "method_not_allowed",
-		"this path does not take this method");
+	respond_problem(
+		exchange, 405, extra, "method_not_allowed", "this path does not take this method");
 }
 
 void rest_request(struct services *sv, struct http_exchange *exchange)

@@ -12,7 +12,9 @@ struct rest_route {
 	const char *doc;
 };
 
-/* ret_allow: where the path is known but the method is not, the methods that are, for Allow; else NULL. */
-const struct rest_route *rest_route_find(enum http1_method method, struct bytes path, const char **ret_allow);
+/* ret_allow: where the path is known but the method is not, the methods that are, for Allow; else
+ * NULL. */
+const struct rest_route *rest_route_find(
+	enum http1_method method, struct bytes path, const char **ret_allow);
 
 #endif

@@ -13,12 +13,13 @@
 /* While the store does not answer, reading is tried again after this. */
 #define RETRY_US 500000
 
-/* Reads pages for one entry, the next one when the send queue is below half. It outlives its entry while a read is under way. */
+/* Reads pages for one entry, the next one when the send queue is below half. It outlives its entry
+ * while a read is under way. */
 struct catchup {
 	struct rooms *rooms;
 	struct room_entry *entry; /* NULL once the entry has gone */
-	uint64_t next;	      /* first number that was not sent */
-	uint64_t last;	      /* last number to send; 0: up to the feed's head, then the entry is LIVE */
+	uint64_t next; /* first number that was not sent */
+	uint64_t last; /* last number to send; 0: up to the feed's head, then the entry is LIVE */
 	struct list waiters;
 	struct loop_timer *retry; /* NULL until the store failed */
 	bool reading;
@@ -40,8 +41,7 @@ static struct catchup *catchup_create(struct room_entry *entry, uint64_t next, u
 
 static struct catchup_waiter *catchup_next_waiter(const struct catchup *catchup, uint64_t upto)
 {
-	LIST_FOREACH(&catchup->waiters, node)
-	{
+	LIST_FOREACH (&catchup->waiters, node) {
 		struct catchup_waiter *waiter = CONTAINER_OF(node, struct catchup_waiter, node);
 		if (waiter->until <= upto) {
 			return waiter;
@@ -171,8 +171,7 @@ static void catchup_read(struct catchup *catchup)
 		.before_seq = catchup->last != 0 ? catchup->last + 1 : 0,
 		.limit = PAGE,
 	};
-	store_call_init(
-		&page->call, services_mailbox(sv), arena_create(8192), catchup_read_done);
+	store_call_init(&page->call, services_mailbox(sv), arena_create(8192), catchup_read_done);
 	int err = store_page(sv->store, page);
 	if (err != 0) {
 		arena_destroy(&page->call.arena);
@@ -185,8 +184,7 @@ static void catchup_read(struct catchup *catchup)
 
 static bool catchup_may_send(const struct catchup *catchup)
 {
-	return conn_queued(catchup->entry->conn) <=
-		catchup->rooms->sv->conf->limits.send_queue / 2;
+	return conn_queued(catchup->entry->conn) <= catchup->rooms->sv->conf->limits.send_queue / 2;
 }
 
 /* Reads, waits (for the home, for a drain, for the store), or has finished. */

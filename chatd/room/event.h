@@ -1,4 +1,5 @@
-/* What a room's home tells the workers: numbered messages and changes of membership, already encoded. */
+/* What a room's home tells the workers: numbered messages and changes of membership, already
+ * encoded. */
 #ifndef CHATD_ROOM_EVENT_H
 #define CHATD_ROOM_EVENT_H
 
@@ -6,7 +7,8 @@
 #include "chatd/conn/outmsg.h"
 #include "lib/store/model.h"
 
-/* What every part that handles a room needs to know of it; no pointers, so it is copied between threads. */
+/* What every part that handles a room needs to know of it; no pointers, so it is copied between
+ * threads. */
 struct room_info {
 	struct uuid id;
 	char alias[65]; /* "": none */
@@ -19,23 +21,24 @@ struct room_info {
 void room_info_of(const struct room_row *row, struct room_info *ret_info);
 
 enum room_event_kind {
-	ROOM_MESSAGES,	     /* first_seq to last_seq, for members that are LIVE */
-	ROOM_MEMBER_ADDED,   /* to the room's workers: a notice for the members but user */
-	ROOM_MEMBER_BOUND,   /* to all workers: the user's connections (but except) enter the room */
+	ROOM_MESSAGES, /* first_seq to last_seq, for members that are LIVE */
+	ROOM_MEMBER_ADDED, /* to the room's workers: a notice for the members but user */
+	ROOM_MEMBER_BOUND, /* to all workers: the user's connections (but except) enter the room */
 	ROOM_MEMBER_REMOVED, /* to the room's workers: a notice, then the user's entries go */
 };
 
 struct room_event {
 	struct bus_event base; /* kind: enum room_event_kind */
 	struct room_info info; /* id and member_version always; all of it for ROOM_MEMBER_BOUND */
-	struct outmsg *msg;    /* NULL: nothing is sent */
+	struct outmsg *msg; /* NULL: nothing is sent */
 	uint64_t first_seq, last_seq;
 	struct uuid user;
 	struct uuid except; /* a connection that is told otherwise; nil: none */
 };
 
 /* Takes over the caller's reference to msg (may be NULL). One reference for the caller. */
-struct room_event *room_event_create(enum room_event_kind kind, const struct room_info *info, struct outmsg *msg);
+struct room_event *room_event_create(
+	enum room_event_kind kind, const struct room_info *info, struct outmsg *msg);
 /* A message of one invocation, encoded for the codecs of this node. */
 struct outmsg *room_encode(const struct hub_message *message);
 /* The codecs that this node has connections for: a set of 1 << enum hub_codec_id. */

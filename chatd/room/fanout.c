@@ -1,8 +1,8 @@
 #include "chatd/room/local_room.h"
 #include "lib/metrics/metrics.h"
 
-/* The innermost loops of the product: no allocation, clock or system call per receiver; the writes happen once per connection at
- * the end of the turn. */
+/* The innermost loops of the product: no allocation, clock or system call per receiver; the writes
+ * happen once per connection at the end of the turn. */
 
 void fanout_messages(struct local_room *room, const struct room_event *event)
 {

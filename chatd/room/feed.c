@@ -62,7 +62,7 @@ void feed_keep(
 		after = after->prev;
 	}
 	bool twice = after != &feed->waiting.head &&
-		CONTAINER_OF(after, struct feed_item, node)->seq == seq;
+		     CONTAINER_OF(after, struct feed_item, node)->seq == seq;
 	if (twice || feed->waiting_bytes + size > FEED_WAITING_MAX) {
 		outmsg_unref(&msg);
 		return;

@@ -131,7 +131,8 @@ static void homes_publish_batch(struct homes *homes, size_t count)
 	}
 }
 
-/* Nobody knows whether the batch took effect: the same keys are tried again, and one of the two wins. */
+/* Nobody knows whether the batch took effect: the same keys are tried again, and one of the two
+ * wins. */
 static void homes_retry_batch(struct homes *homes, size_t count)
 {
 	uint64_t now = loop_now_us(homes->sv->loop);
@@ -196,8 +197,7 @@ static void homes_gather(void *ctx)
 		return;
 	}
 	homes->queued -= count;
-	store_call_init(
-		&homes->append.call, services_mailbox(homes->sv), NULL, homes_on_append);
+	store_call_init(&homes->append.call, services_mailbox(homes->sv), NULL, homes_on_append);
 	homes->append.items = homes->items;
 	homes->append.count = count;
 	homes->in_flight = true;

@@ -1,6 +1,7 @@
-/* The home side of rooms: on one worker each (services_home_of) a room's messages are combined into batches, its order is made, holes
- * are filled, membership changes take their place in it, and everything is published. The calls may be made on any worker; they go to the
- * home by mail and come back by mail. */
+/* The home side of rooms: on one worker each (services_home_of) a room's messages are combined into
+ * batches, its order is made, holes are filled, membership changes take their place in it, and
+ * everything is published. The calls may be made on any worker; they go to the home by mail and
+ * come back by mail. */
 #ifndef CHATD_ROOM_HOME_H
 #define CHATD_ROOM_HOME_H
 
@@ -26,8 +27,9 @@ struct home_call {
 	int err;
 };
 
-/* A message to be stored and published. err: 0 where item.outcome says what became of it; else as store_append(). It is
- * published before done comes, so that on one connection the message precedes the answer. */
+/* A message to be stored and published. err: 0 where item.outcome says what became of it; else as
+ * store_append(). It is published before done comes, so that on one connection the message precedes
+ * the answer. */
 struct home_send {
 	struct home_call call;
 	struct append_item item; /* in: as store.h says; item.owner is the home's */
@@ -42,11 +44,11 @@ void home_send(struct services *sv, struct home_send *send, home_done_fn done);
 struct home_join {
 	struct home_call call;
 	struct store_member_add add; /* in: room, user, role, public_only; out: see store.h */
-	struct arena *arena;	     /* for the store's results; the caller's, untouched meanwhile */
-	struct uuid except;	     /* the connection that asks: it enters the room by itself; nil: none */
-	void *owner;		     /* the caller's */
-	bool announce;		     /* the store has it already (add.row is set): it is only told */
-	bool invited;		     /* added by somebody else: the user's connections get RoomCreated */
+	struct arena *arena; /* for the store's results; the caller's, untouched meanwhile */
+	struct uuid except; /* the connection that asks: it enters the room by itself; nil: none */
+	void *owner; /* the caller's */
+	bool announce; /* the store has it already (add.row is set): it is only told */
+	bool invited; /* added by somebody else: the user's connections get RoomCreated */
 };
 void home_join(struct services *sv, struct home_join *join, home_done_fn done);
 
@@ -59,10 +61,12 @@ struct home_leave {
 };
 void home_leave(struct services *sv, struct home_leave *leave, home_done_fn done);
 
-/* A worker wants a room's events from now on. info: the room as the worker knows it; what the home knows comes back. */
+/* A worker wants a room's events from now on. info: the room as the worker knows it; what the home
+ * knows comes back. */
 struct home_subscribe {
 	struct home_call call;
-	struct room_info info; /* in and out: last_seq is the head up to which everything is published */
+	struct room_info
+		info; /* in and out: last_seq is the head up to which everything is published */
 };
 void home_subscribe(struct services *sv, struct home_subscribe *subscribe, home_done_fn done);
 /* ... and no longer. */

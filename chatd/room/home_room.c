@@ -54,7 +54,7 @@ void home_room_destroy(struct home_room **room)
 bool home_room_idle(const struct home_room *room, uint64_t now_us, uint64_t idle_us)
 {
 	return room->subscribers == 0 && room->reading == NULL && room->builder.count == 0 &&
-		now_us - room->used_us >= idle_us;
+	       now_us - room->used_us >= idle_us;
 }
 
 static void room_publish(struct home_room *room, struct outmsg *msg, uint64_t first, uint64_t last)
@@ -89,8 +89,7 @@ static void room_build(struct home_room *room, const struct message_row *row)
 		outmsg_begin(&room->builder, room_codecs());
 		room->first_seq = row->seq;
 	}
-	struct hub_message message =
-		render_receive_message(room->arena, room->sv->store, row);
+	struct hub_message message = render_receive_message(room->arena, room->sv->store, row);
 	outmsg_add(&room->builder, &message);
 	room->last_seq = row->seq;
 	arena_reset(room->arena);
@@ -200,8 +199,8 @@ static void hole_look(struct home_room *room)
 	reading->page.after_seq = from - 1;
 	reading->page.before_seq = to + 1;
 	reading->page.limit = HOLE_PAGE;
-	store_call_init(&reading->page.call, services_mailbox(room->sv), arena_create(0),
-		hole_read_done);
+	store_call_init(
+		&reading->page.call, services_mailbox(room->sv), arena_create(0), hole_read_done);
 	int err = store_page(room->sv->store, &reading->page);
 	if (err != 0) {
 		arena_destroy(&reading->page.call.arena);
@@ -267,7 +266,8 @@ void home_room_subscribed(struct home_room *room, struct room_info *info)
 	if (room->feed.next == 0) {
 		feed_delivered(&room->feed, info->last_seq);
 	} else if (info->last_seq >= room->feed.next) {
-		/* The worker's row is younger than what was delivered: it is under way, or was lost. */
+		/* The worker's row is younger than what was delivered: it is under way, or was
+		 * lost. */
 		feed_judge(&room->feed, info->last_seq);
 		hole_arm(room, HOLE_WAIT_US);
 	}

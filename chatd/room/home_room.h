@@ -1,4 +1,5 @@
-/* One room at its home: its feed, the messages of the present turn that are being encoded together, and the filling of holes. */
+/* One room at its home: its feed, the messages of the present turn that are being encoded together,
+ * and the filling of holes. */
 #ifndef CHATD_ROOM_HOME_ROOM_H
 #define CHATD_ROOM_HOME_ROOM_H
 
@@ -23,7 +24,7 @@ struct home_room {
 	struct arena *arena; /* while something is being encoded */
 	/* A hole is waited for, then read. */
 	struct loop_timer *hole_timer; /* NULL until the first hole */
-	struct home_reading *reading;  /* NULL: none under way */
+	struct home_reading *reading; /* NULL: none under way */
 	unsigned subscribers;
 	uint64_t used_us;
 };
@@ -34,7 +35,8 @@ void home_room_destroy(struct home_room **room);
 /* Nobody is subscribed, nothing is under way, and it was not used for idle_us. */
 bool home_room_idle(const struct home_room *room, uint64_t now_us, uint64_t idle_us);
 
-/* A message of the room was stored. Delivered in its turn; published by the next home_room_flush(). */
+/* A message of the room was stored. Delivered in its turn; published by the next home_room_flush().
+ */
 void home_room_stored(struct home_room *room, const struct append_item *item);
 void home_room_flush(struct home_room *room);
 /* The room's membership has a new version: what is delivered before it is published first. */

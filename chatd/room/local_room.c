@@ -42,7 +42,8 @@ static void subscription_done(struct home_call *call, int err)
 	rooms->pending--;
 	struct local_room *room = local_room_find(rooms, &subscribe->info.id);
 	if (room == NULL || room->asked != asked) {
-		free(asked); /* gone meanwhile, or gone and made again: that one has asked for itself */
+		free(asked); /* gone meanwhile, or gone and made again: that one has asked for
+				itself */
 		return;
 	}
 	room->asked = NULL;
@@ -97,8 +98,7 @@ void local_room_add(struct local_room *room, struct room_entry *entry)
 {
 	if (room->count == room->cap) {
 		room->cap = room->cap == 0 ? 2 : room->cap * 2;
-		room->entries =
-			mem_realloc(room->entries, room->cap * sizeof(struct room_entry *));
+		room->entries = mem_realloc(room->entries, room->cap * sizeof(struct room_entry *));
 	}
 	entry->index = room->count;
 	room->entries[room->count++] = entry;
@@ -204,8 +204,7 @@ void local_room_check_members(struct local_room *room)
 	struct member_check *check = mem_zalloc(sizeof(*check));
 	check->rooms = room->rooms;
 	check->list.room = room->info.id;
-	store_call_init(
-		&check->list.call, services_mailbox(sv), arena_create(4096), check_done);
+	store_call_init(&check->list.call, services_mailbox(sv), arena_create(4096), check_done);
 	int err = store_member_list(sv->store, &check->list);
 	if (err != 0) {
 		arena_destroy(&check->list.call.arena);

@@ -1,4 +1,5 @@
-/* One room on one worker: the entries of the connections here, and where the feed is. For chatd/room only. */
+/* One room on one worker: the entries of the connections here, and where the feed is. For
+ * chatd/room only. */
 #ifndef CHATD_ROOM_LOCAL_ROOM_H
 #define CHATD_ROOM_LOCAL_ROOM_H
 
@@ -6,9 +7,10 @@
 #include "lib/base/map.h"
 
 enum local_room_state {
-	LOCAL_JOINING,	 /* the home was asked; its events are not ours yet */
+	LOCAL_JOINING, /* the home was asked; its events are not ours yet */
 	LOCAL_FOLLOWING, /* head is the last number that came */
-	LOCAL_CHECKING,	 /* a membership change was missed: participants are being read, nothing is delivered */
+	LOCAL_CHECKING, /* a membership change was missed: participants are being read, nothing is
+			   delivered */
 };
 
 struct local_room {
@@ -20,7 +22,8 @@ struct local_room {
 	uint32_t count, cap;
 	bool in_aliases;
 	struct subscription *asked; /* LOCAL_JOINING: the question to the home */
-	struct member_check *check; /* LOCAL_CHECKING: the latest question to the store; older ones are void */
+	struct member_check
+		*check; /* LOCAL_CHECKING: the latest question to the store; older ones are void */
 	struct loop_timer *check_retry;
 };
 
@@ -39,12 +42,15 @@ void local_room_add(struct local_room *room, struct room_entry *entry);
 void local_room_remove(struct local_room *room, struct room_entry *entry);
 /* Every entry that is not HELD goes on reading where it has to. */
 void local_room_catch_up_all(struct local_room *room);
-/* A change of membership was missed: nobody is delivered anything before the participants were read. */
+/* A change of membership was missed: nobody is delivered anything before the participants were
+ * read. */
 void local_room_check_members(struct local_room *room);
 
-/* fanout.c: to all LIVE entries; where skip_user is not NULL not to that user's, and never to the connection except. */
+/* fanout.c: to all LIVE entries; where skip_user is not NULL not to that user's, and never to the
+ * connection except. */
 void fanout_messages(struct local_room *room, const struct room_event *event);
-void fanout_notice(struct local_room *room, const struct room_event *event, const struct uuid *skip_user);
+void fanout_notice(
+	struct local_room *room, const struct room_event *event, const struct uuid *skip_user);
 
 /* catchup.c: an entry that is CATCHING_UP goes on: reads, waits, or becomes LIVE. */
 void entry_catch_up(struct room_entry *entry);

@@ -46,7 +46,8 @@ struct value render_message(
 	value_put(&out, "seq", value_int((int64_t)row->seq));
 	value_put(&out, "senderId", render_uuid(arena, &row->sender));
 	value_put(&out, "type", value_str(model_message_type_name(row->type)));
-	value_put(&out, "refSeq", row->ref_seq != 0 ? value_int((int64_t)row->ref_seq) : value_null);
+	value_put(
+		&out, "refSeq", row->ref_seq != 0 ? value_int((int64_t)row->ref_seq) : value_null);
 	value_put(&out, "status", value_str("Sent"));
 	value_put(&out, "clientMessageId", optional_text(row->client_message_id));
 	value_put(&out, "sentAt", value_time(row->sent_ms));
@@ -101,8 +102,8 @@ struct hub_message render_receive_message(
 	return message;
 }
 
-struct hub_message render_member_notice(struct arena *arena, const char *target,
-	const struct uuid *user, const struct uuid *room)
+struct hub_message render_member_notice(
+	struct arena *arena, const char *target, const struct uuid *user, const struct uuid *room)
 {
 	struct hub_message message = invocation(arena, target, 2);
 	value_add(&message.arguments, render_uuid(arena, user));

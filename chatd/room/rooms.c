@@ -58,8 +58,7 @@ uint64_t rooms_entry_head(const struct room_entry *entry)
 
 struct room_entry *rooms_entry_by_id(const struct conn *conn, const struct uuid *id)
 {
-	LIST_FOREACH(&conn->rooms, node)
-	{
+	LIST_FOREACH (&conn->rooms, node) {
 		struct room_entry *entry = CONTAINER_OF(node, struct room_entry, in_conn);
 		if (uuid_eq(&entry->room->info.id, id)) {
 			return entry;
@@ -83,8 +82,7 @@ struct room_entry *rooms_entry(const struct conn *conn, struct bytes ref)
 	if (node == NULL) {
 		return NULL;
 	}
-	return rooms_entry_by_id(
-		conn, &CONTAINER_OF(node, struct local_room, by_alias)->info.id);
+	return rooms_entry_by_id(conn, &CONTAINER_OF(node, struct local_room, by_alias)->info.id);
 }
 
 static struct room_entry *entry_create(
@@ -147,8 +145,7 @@ static void entry_unhold(struct room_entry *entry)
 
 void rooms_hold_over(struct conn *conn)
 {
-	LIST_FOREACH(&conn->rooms, node)
-	{
+	LIST_FOREACH (&conn->rooms, node) {
 		entry_unhold(CONTAINER_OF(node, struct room_entry, in_conn));
 	}
 }
@@ -167,8 +164,7 @@ struct room_entry *rooms_enter(struct conn *conn, const struct room_info *info, 
 
 void rooms_on_drain(struct conn *conn)
 {
-	LIST_FOREACH(&conn->rooms, node)
-	{
+	LIST_FOREACH (&conn->rooms, node) {
 		entry_on_drain(CONTAINER_OF(node, struct room_entry, in_conn));
 	}
 }
@@ -213,7 +209,8 @@ static int attach_wait(struct room_entry *entry, struct attach_result *result, u
 	return 1;
 }
 
-/* The connection is past older numbers already: they are sent beside what is live, and none twice. */
+/* The connection is past older numbers already: they are sent beside what is live, and none twice.
+ */
 static int attach_older(struct room_entry *entry, uint64_t first, struct attach_result *result,
 	struct catchup_waiter *waiter)
 {
@@ -310,8 +307,7 @@ static void on_bound(struct rooms *rooms, const struct room_event *event)
 	if (user == NULL) {
 		return;
 	}
-	LIST_FOREACH(&user->conns, node)
-	{
+	LIST_FOREACH (&user->conns, node) {
 		struct conn *conn = CONTAINER_OF(node, struct conn, in_user);
 		bool ready = conn->state == CONN_OPEN || conn->state == CONN_OPENING;
 		if (ready && !uuid_eq(&conn->id, &event->except)) {
@@ -327,8 +323,7 @@ static void drop_user(struct rooms *rooms, const struct uuid *user_id, const str
 	if (user == NULL) {
 		return;
 	}
-	LIST_FOREACH(&user->conns, node)
-	{
+	LIST_FOREACH (&user->conns, node) {
 		struct conn *conn = CONTAINER_OF(node, struct conn, in_user);
 		struct room_entry *entry = rooms_entry_by_id(conn, room);
 		rooms_leave(&entry);

@@ -1,5 +1,5 @@
-/* The member side of rooms: which connections of this worker are in which room, up to where each has got, and the sending of what the
- * homes publish. DESIGN.md «Members, and catching up». */
+/* The member side of rooms: which connections of this worker are in which room, up to where each
+ * has got, and the sending of what the homes publish. DESIGN.md «Members, and catching up». */
 #ifndef CHATD_ROOM_ROOMS_H
 #define CHATD_ROOM_ROOMS_H
 
@@ -13,9 +13,11 @@ struct rooms;
 
 /* How far a connection is in a room. */
 enum entry_state {
-	ENTRY_HELD,	   /* restored at connect: nothing is sent before the client names the room, or the hold is over */
-	ENTRY_CATCHING_UP, /* numbers from next on are read from the store; live ones are not sent */
-	ENTRY_LIVE,	   /* everything up to the room's head was sent; live messages are sent at once */
+	ENTRY_HELD, /* restored at connect: nothing is sent before the client names the room, or the
+		       hold is over */
+	ENTRY_CATCHING_UP, /* numbers from next on are read from the store; live ones are not sent
+			    */
+	ENTRY_LIVE, /* everything up to the room's head was sent; live messages are sent at once */
 };
 
 struct room_entry {
@@ -25,21 +27,25 @@ struct room_entry {
 	uint32_t index; /* in the room's array */
 	enum entry_state state;
 	uint64_t next; /* HELD, CATCHING_UP: first number that was not sent */
-	uint64_t from; /* everything from here on was or will be sent on this connection without a hole */
+	uint64_t from; /* everything from here on was or will be sent on this connection without a
+			  hole */
 	struct catchup *catchup; /* what reads the store for CATCHING_UP, or NULL */
-	struct catchup *older;	 /* what reads older numbers on request, or NULL */
+	struct catchup *older; /* what reads older numbers on request, or NULL */
 };
 
-/* Something that waits until messages up to some number were queued for sending. Embedded in an operation's state. */
+/* Something that waits until messages up to some number were queued for sending. Embedded in an
+ * operation's state. */
 struct catchup_waiter {
 	struct list_node node; /* of the catch-up; zero while it is not waiting */
 	uint64_t until;
-	void (*done)(struct catchup_waiter *waiter, int err); /* once; err ERR_CLOSED: the connection or its place in the room is gone */
+	void (*done)(
+		struct catchup_waiter *waiter, int err); /* once; err ERR_CLOSED: the connection or
+							    its place in the room is gone */
 };
 
 /* What a client asks for when it names a room. */
 struct attach_request {
-	bool has_last;	    /* last_seq is what the client saw last */
+	bool has_last; /* last_seq is what the client saw last */
 	uint64_t last_seq;
 	struct bytes epoch; /* len 0: not given */
 };
@@ -70,13 +76,13 @@ uint64_t rooms_entry_head(const struct room_entry *entry);
 void rooms_restore(struct conn *conn, const struct room_of_user *rooms, size_t count);
 /* The hold is over: what came since is sent. */
 void rooms_hold_over(struct conn *conn);
-/* A new entry, live from the number after info->last_seq on; held: rooms_attach() comes at once and says from where. Where there is one
- * already, that one. */
+/* A new entry, live from the number after info->last_seq on; held: rooms_attach() comes at once and
+ * says from where. Where there is one already, that one. */
 struct room_entry *rooms_enter(struct conn *conn, const struct room_info *info, bool held);
-/* The client names a room that it is in: result says what it is told; where messages are to be sent first, waiter is set up and 1 is answered
- * (it comes later, never inside), else 0. */
-int rooms_attach(struct room_entry *entry, const struct attach_request *request, struct attach_result *ret_result,
-		 struct catchup_waiter *waiter);
+/* The client names a room that it is in: result says what it is told; where messages are to be sent
+ * first, waiter is set up and 1 is answered (it comes later, never inside), else 0. */
+int rooms_attach(struct room_entry *entry, const struct attach_request *request,
+	struct attach_result *ret_result, struct catchup_waiter *waiter);
 /* The connection leaves one room. */
 void rooms_leave(struct room_entry **entry);
 /* The connection has ended: all its entries go. */

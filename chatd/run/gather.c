@@ -72,8 +72,7 @@ static void on_deadline(void *ctx)
 void workers_gather(struct worker *const *workers, unsigned count, gather_collect_fn collect,
 	size_t slot_size, uint64_t deadline_us, gather_done_fn done, void *ctx)
 {
-	struct gather *gather =
-		mem_zalloc(sizeof(*gather) + count * sizeof(struct gather_mail));
+	struct gather *gather = mem_zalloc(sizeof(*gather) + count * sizeof(struct gather_mail));
 	gather->main = &workers[count - 1]->sv;
 	gather->collect = collect;
 	gather->done = done;

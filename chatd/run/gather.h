@@ -6,9 +6,9 @@
 
 struct worker;
 
-/* On the main thread. workers: count of them, the main thread's last. What server_control.h says of gather. A worker that never
- * answers costs its slot's memory, nothing else. */
-void workers_gather(struct worker *const *workers, unsigned count, gather_collect_fn collect, size_t slot_size,
-		    uint64_t deadline_us, gather_done_fn done, void *ctx);
+/* On the main thread. workers: count of them, the main thread's last. What server_control.h says of
+ * gather. A worker that never answers costs its slot's memory, nothing else. */
+void workers_gather(struct worker *const *workers, unsigned count, gather_collect_fn collect,
+	size_t slot_size, uint64_t deadline_us, gather_done_fn done, void *ctx);
 
 #endif

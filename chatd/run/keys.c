@@ -57,8 +57,8 @@ static int secret_read(const char *path, char text[SECRET_TEXT], struct buf *why
 		return ERR_CONFIG;
 	}
 	if (err == 0 && (about.st_mode & 077) != 0) {
-		buf_printf(why, "the signing secret in %s can be read by others: chmod 600 it",
-			path);
+		buf_printf(
+			why, "the signing secret in %s can be read by others: chmod 600 it", path);
 		return ERR_CONFIG;
 	}
 	return err;

@@ -1,4 +1,5 @@
-/* The keys that tokens are checked with, from the settings, or a secret that is made at the first start. */
+/* The keys that tokens are checked with, from the settings, or a secret that is made at the first
+ * start. */
 #ifndef CHATD_RUN_KEYS_H
 #define CHATD_RUN_KEYS_H
 
@@ -7,8 +8,9 @@
 struct conf;
 struct jwt_verifier;
 
-/* Where no key is configured: reads <state dir>/jwt-secret, made (0600) where it is missing; *ret_made says so (may be NULL). ERR_CONFIG or ERR_SYSTEM with a
- * sentence appended to why. */
-int keys_load(const struct conf *conf, struct jwt_verifier **ret_verifier, bool *ret_made, struct buf *why);
+/* Where no key is configured: reads <state dir>/jwt-secret, made (0600) where it is missing;
+ * *ret_made says so (may be NULL). ERR_CONFIG or ERR_SYSTEM with a sentence appended to why. */
+int keys_load(const struct conf *conf, struct jwt_verifier **ret_verifier, bool *ret_made,
+	struct buf *why);
 
 #endif

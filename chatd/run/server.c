@@ -31,7 +31,7 @@ enum server_state {
 	SERVER_STARTING,
 	SERVER_SERVING,
 	SERVER_DRAINING, /* no new connections; waiting for those that are there */
-	SERVER_ENDING,	 /* the loops are being stopped */
+	SERVER_ENDING, /* the loops are being stopped */
 };
 
 struct server {
@@ -413,7 +413,8 @@ static int server_start(struct server *server, bool *ret_made, struct buf *why)
 
 /* ---- end ---- */
 
-/* The threads end first; then the store, which answers all it accepted; then, on this thread alone, the answers are taken, and all is freed. */
+/* The threads end first; then the store, which answers all it accepted; then, on this thread alone,
+ * the answers are taken, and all is freed. */
 static void stop_workers(struct server *server)
 {
 	if (server->workers == NULL) {

@@ -1,4 +1,5 @@
-/* One worker: a thread with a loop and everything that lives on it. The main thread has one too, without clients. */
+/* One worker: a thread with a loop and everything that lives on it. The main thread has one too,
+ * without clients. */
 #ifndef CHATD_RUN_WORKER_H
 #define CHATD_RUN_WORKER_H
 
@@ -16,7 +17,8 @@ struct worker {
 	bool is_main;
 };
 
-/* What all workers share; the arrays have worker_count + 1 entries and live as long as the workers. */
+/* What all workers share; the arrays have worker_count + 1 entries and live as long as the workers.
+ */
 struct worker_params {
 	unsigned worker, worker_count;
 	struct mailbox **boxes;
@@ -29,7 +31,8 @@ struct worker_params {
 	uint64_t incarnation;
 };
 
-/* Makes loop and mailbox and enters both into the arrays; nothing runs yet. worker == worker_count: the main thread's. */
+/* Makes loop and mailbox and enters both into the arrays; nothing runs yet. worker == worker_count:
+ * the main thread's. */
 struct worker *worker_create(const struct worker_params *params);
 /* Makes the rest, once all workers are created. */
 void worker_fill(struct worker *worker);
@@ -46,9 +49,11 @@ void worker_abort(struct worker *worker);
 /* Any thread: the loop ends; then worker_join(). */
 void worker_stop(struct worker *worker);
 void worker_join(struct worker *worker);
-/* On the worker's thread, or after worker_join(): connections, operations and answers that are still awaited. */
+/* On the worker's thread, or after worker_join(): connections, operations and answers that are
+ * still awaited. */
 size_t worker_busy(const struct worker *worker);
-/* After worker_join() of all and after the store is closed: lets mail that is still under way arrive. */
+/* After worker_join() of all and after the store is closed: lets mail that is still under way
+ * arrive. */
 void worker_settle(struct worker *worker);
 void worker_destroy(struct worker **worker);
 

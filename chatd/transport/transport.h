@@ -11,7 +11,7 @@
 
 /* How messages are wrapped for the way; a chunk is made for one of them. */
 enum transport_framing {
-	FRAMING_WS,  /* a whole WebSocket frame */
+	FRAMING_WS, /* a whole WebSocket frame */
 	FRAMING_RAW, /* hub records as they are */
 };
 
@@ -21,8 +21,9 @@ struct transport;
 struct transport_events {
 	/* Bytes of the hub protocol, not necessarily whole records; good until it returns. */
 	void (*on_payload)(void *ctx, struct bytes payload);
-	/* The other side has ended it, or it broke; nothing more comes. err 0: orderly (a Close frame); ERR_CLOSED: dropped; ERR_BAD_REQUEST: the peer broke
-	 * the transport's rules. The owner then forgets the transport, which ends by itself. */
+	/* The other side has ended it, or it broke; nothing more comes. err 0: orderly (a Close
+	 * frame); ERR_CLOSED: dropped; ERR_BAD_REQUEST: the peer broke the transport's rules. The
+	 * owner then forgets the transport, which ends by itself. */
 	void (*on_end)(void *ctx, int err);
 	/* The send queue fell to half of what transport_set_low() set, or became empty. */
 	void (*on_drain)(void *ctx);
@@ -33,7 +34,8 @@ struct transport_ops {
 	enum transport_framing framing;
 	/* Queues; leaves at the end of the turn. */
 	void (*send)(struct transport *transport, struct chunk *chunk);
-	/* Orderly end after what is queued: the owner forgets it at once and hears nothing more; it ends by itself within its limits. */
+	/* Orderly end after what is queued: the owner forgets it at once and hears nothing more; it
+	 * ends by itself within its limits. */
 	void (*close)(struct transport *transport);
 	/* End without ceremony. */
 	void (*abort)(struct transport *transport);
@@ -51,7 +53,8 @@ struct transport {
 	void *ctx;
 };
 
-static inline void transport_own(struct transport *transport, const struct transport_events *events, void *ctx)
+static inline void transport_own(
+	struct transport *transport, const struct transport_events *events, void *ctx)
 {
 	transport->events = events;
 	transport->ctx = ctx;

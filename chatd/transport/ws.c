@@ -11,10 +11,10 @@
 #define CLOSING_SWEEP_US 100000
 
 enum ws_state {
-	WS_OPEN,    /* owned; bytes go both ways */
+	WS_OPEN, /* owned; bytes go both ways */
 	WS_CLOSING, /* our Close is queued or sent, the owner has gone; on pool->closing until the
 		       peer's Close, its end, or the deadline */
-	WS_ENDED,   /* nothing is read any more; owned until the owner was told */
+	WS_ENDED, /* nothing is read any more; owned until the owner was told */
 };
 
 struct ws_pool {
@@ -32,7 +32,7 @@ struct ws {
 	struct list_node in_closing;
 	uint64_t deadline_us; /* WS_CLOSING */
 	enum ws_state state;
-	bool in_events;	 /* inside on_data: freeing waits */
+	bool in_events; /* inside on_data: freeing waits */
 	bool free_later; /* to be freed when on_data returns */
 	struct ws_reader reader;
 };
@@ -276,8 +276,7 @@ static void pool_sweep(void *ctx)
 {
 	struct ws_pool *pool = ctx;
 	uint64_t now = loop_now_us(pool->loop);
-	LIST_FOREACH(&pool->closing, node)
-	{
+	LIST_FOREACH (&pool->closing, node) {
 		struct ws *ws = CONTAINER_OF(node, struct ws, in_closing);
 		if (ws->deadline_us > now) {
 			break;
@@ -314,8 +313,7 @@ void ws_pool_destroy(struct ws_pool **pool)
 	if (*pool == NULL) {
 		return;
 	}
-	LIST_FOREACH(&(*pool)->closing, node)
-	{
+	LIST_FOREACH (&(*pool)->closing, node) {
 		ws_end_reset(CONTAINER_OF(node, struct ws, in_closing), ERR_CLOSED);
 	}
 	loop_timer_destroy(&(*pool)->sweep);
@@ -344,8 +342,7 @@ void ws_start(struct transport *transport, struct bytes early)
 char *ws_frame_in_place(char *payload, size_t len, bool binary)
 {
 	char header[WS_HEADER_MAX];
-	size_t header_len =
-		ws_write_header(header, binary ? WS_BINARY : WS_TEXT, true, len, NULL);
+	size_t header_len = ws_write_header(header, binary ? WS_BINARY : WS_TEXT, true, len, NULL);
 	assert(header_len <= WS_HEADROOM);
 	memcpy(payload - header_len, header, header_len);
 	return payload - header_len;

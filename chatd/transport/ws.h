@@ -9,7 +9,7 @@ struct ws_pool;
 
 struct ws_params {
 	uint64_t close_timeout_us; /* how long the peer's Close is awaited after ours */
-	uint64_t max_frame;	   /* bytes of one frame; beyond: Close 1009 */
+	uint64_t max_frame; /* bytes of one frame; beyond: Close 1009 */
 };
 
 /* What the WebSockets of a worker share: those that are closing, and their deadline. */
@@ -20,12 +20,13 @@ void ws_pool_destroy(struct ws_pool **pool);
 /* Sockets that are closing. */
 size_t ws_pool_closing(const struct ws_pool *pool);
 
-/* Takes over the stream. The owner sets itself with transport_own() and then calls ws_start() with the bytes that came behind the upgrade's head. */
+/* Takes over the stream. The owner sets itself with transport_own() and then calls ws_start() with
+ * the bytes that came behind the upgrade's head. */
 struct transport *ws_open(struct ws_pool *pool, struct stream *stream);
 void ws_start(struct transport *transport, struct bytes early);
 
-/* The frame header of a server's whole message: writes it right before payload, in the WS_HEADROOM bytes that must be free there, and gives
- * where the frame begins. */
+/* The frame header of a server's whole message: writes it right before payload, in the WS_HEADROOM
+ * bytes that must be free there, and gives where the frame begins. */
 #define WS_HEADROOM 10
 char *ws_frame_in_place(char *payload, size_t len, bool binary);
 

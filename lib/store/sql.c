@@ -43,9 +43,6 @@ static const struct sql_row statements[SQL_COUNT] = {
 	[SQL_SAVE] = {"SAVEPOINT one"},
 	[SQL_SAVE_UNDO] = {"ROLLBACK TO one"},
 	[SQL_SAVE_DROP] = {"RELEASE one"},
-	[SQL_SAVE_ROOM] = {"SAVEPOINT room"},
-	[SQL_SAVE_ROOM_UNDO] = {"ROLLBACK TO room"},
-	[SQL_SAVE_ROOM_DROP] = {"RELEASE room"},
 
 	[SQL_MIGRATION_HAS_TABLE] = {"SELECT 1 FROM sqlite_master"
 				     " WHERE type = 'table' AND name = 'schema_migrations'"},

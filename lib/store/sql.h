@@ -18,9 +18,6 @@ enum sql_id {
 	SQL_SAVE,
 	SQL_SAVE_UNDO,
 	SQL_SAVE_DROP,
-	SQL_SAVE_ROOM,
-	SQL_SAVE_ROOM_UNDO,
-	SQL_SAVE_ROOM_DROP,
 	/* schema and what never changes while a store is open */
 	SQL_MIGRATION_HAS_TABLE,
 	SQL_MIGRATION_TABLE,

@@ -108,44 +108,30 @@ static int append_one(
 	head->seq++;
 	item->outcome = APPEND_STORED;
 	item->seq = head->seq;
-	item->epoch_no = connection->store->base.epoch_no;
 	item->sent_ms = head->sent_ms;
 	item->member_version = head->member_version;
 	return 0;
 }
 
-/* Inside a savepoint of its own. 0, or an error that the whole transaction shares. */
-static int append_one_carefully(
+/* An error in one row undoes that row alone and spends no number. 0, or an error for which the
+ * transaction cannot go on. */
+static int append_or_fail(
 	struct sqlite_connection *connection, struct append_item *item, struct room_head *head)
 {
-	int err = sqlite_run_plain(connection->db, SQL_SAVE);
-
-	if (err == 0) {
-		item->err = append_one(connection, item, head);
-		if (sqlite_error_is_fatal(connection, item->err)) {
-			return item->err;
-		}
-		if (item->err != 0) {
-			item->outcome = APPEND_FAILED;
-			err = sqlite_run_plain(connection->db, SQL_SAVE_UNDO);
-		}
+	if (item->err != 0) {
+		return 0; /* it failed before, and the others are run again */
 	}
-	return err != 0 ? err : sqlite_run_plain(connection->db, SQL_SAVE_DROP);
-}
-
-/* An error in one row undoes that row alone and spends no number; damage and what is fatal is not
- * for the row to judge. */
-static int append_one_quickly(
-	struct sqlite_connection *connection, struct append_item *item, struct room_head *head)
-{
 	int err = append_one(connection, item, head);
-
-	if (err == ERR_CORRUPT || sqlite_error_is_fatal(connection, err)) {
+	if (sqlite_error_is_fatal(connection, err)) {
 		return err;
 	}
-	item->err = err;
 	if (err != 0) {
 		item->outcome = APPEND_FAILED;
+		item->err = err;
+	}
+	if (err == ERR_CORRUPT) {
+		connection->found_damage = true;
+		return err;
 	}
 	return 0;
 }
@@ -184,6 +170,18 @@ static int raise_head(
 	return sqlite_run(stmt, NULL);
 }
 
+/* Where the room itself is damaged all that goes there fails. */
+static int room_failed(
+	struct sqlite_connection *connection, const struct append_ref *refs, size_t count, int err)
+{
+	for (size_t i = 0; err == ERR_CORRUPT && i < count; i++) {
+		connection->found_damage = true;
+		refs[i].item->outcome = APPEND_FAILED;
+		refs[i].item->err = err;
+	}
+	return err;
+}
+
 static int append_room(
 	struct sqlite_connection *connection, const struct append_ref *refs, size_t count)
 {
@@ -192,46 +190,25 @@ static int append_room(
 	int err = read_head(connection, room, &head);
 
 	if (err < 0) {
-		return err;
+		return room_failed(connection, refs, count, err);
 	}
 	bool missing = err == 0;
 	uint64_t before = head.seq;
 	for (size_t i = 0; i < count; i++) {
-		struct append_item *item = refs[i].item;
 		if (missing) {
-			item->outcome = APPEND_NOT_MEMBER;
+			refs[i].item->outcome = APPEND_NOT_MEMBER;
 			continue;
 		}
-		err = connection->careful ? append_one_carefully(connection, item, &head)
-					  : append_one_quickly(connection, item, &head);
+		err = append_or_fail(connection, refs[i].item, &head);
 		if (err != 0) {
 			return err;
 		}
 	}
-	return head.seq == before ? 0 : raise_head(connection->db, room, &head, head.seq - before);
-}
-
-/* Where the room itself is damaged its messages fail, those of other rooms do not. */
-static int append_room_carefully(
-	struct sqlite_connection *connection, const struct append_ref *refs, size_t count)
-{
-	int err = sqlite_run_plain(connection->db, SQL_SAVE_ROOM);
-
-	if (err == 0) {
-		err = append_room(connection, refs, count);
-		if (err == 0) {
-			return sqlite_run_plain(connection->db, SQL_SAVE_ROOM_DROP);
-		}
+	if (head.seq == before) {
+		return 0;
 	}
-	if (sqlite_error_is_fatal(connection, err)) {
-		return err;
-	}
-	for (size_t i = 0; i < count; i++) {
-		refs[i].item->outcome = APPEND_FAILED;
-		refs[i].item->err = err;
-	}
-	err = sqlite_run_plain(connection->db, SQL_SAVE_ROOM_UNDO);
-	return err != 0 ? err : sqlite_run_plain(connection->db, SQL_SAVE_ROOM_DROP);
+	err = raise_head(connection->db, room, &head, head.seq - before);
+	return err == 0 ? 0 : room_failed(connection, refs, count, err);
 }
 
 /* ---- a run of requests ---- */
@@ -254,8 +231,6 @@ static size_t collect(struct sqlite_connection *connection, struct store_call *f
 
 	for (struct store_call *call = first; call != end; call = call->next) {
 		count += CONTAINER_OF(call, struct store_append, call)->count;
-		call->err = 0;
-		call->why = NULL;
 	}
 	if (count > connection->ref_cap) {
 		connection->refs = mem_realloc(connection->refs, count * sizeof(*connection->refs));
@@ -266,7 +241,6 @@ static size_t collect(struct sqlite_connection *connection, struct store_call *f
 		struct store_append *req = CONTAINER_OF(call, struct store_append, call);
 		for (size_t i = 0; i < req->count; i++) {
 			connection->refs[count] = (struct append_ref){&req->items[i], count};
-			req->items[i].err = 0;
 			count++;
 		}
 	}
@@ -288,8 +262,7 @@ int sqlite_append_run(
 		while (i + n < count && uuid_eq(&refs[i].item->room, &refs[i + n].item->room)) {
 			n++;
 		}
-		err = connection->careful ? append_room_carefully(connection, refs + i, n)
-					  : append_room(connection, refs + i, n);
+		err = append_room(connection, refs + i, n);
 	}
 	return err;
 }

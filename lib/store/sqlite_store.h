@@ -17,7 +17,7 @@ struct sqlite_connection {
 	struct sqlite_store *store; /* what is in it does not change after opening */
 	struct sqlite *db;
 	int64_t now_ms; /* writer: the time of this transaction */
-	bool careful; /* writer: each message of an append by itself, because one is bad */
+	bool found_damage; /* writer: a request of this transaction met ERR_CORRUPT and is marked */
 	struct append_ref *refs; /* writer: the messages of one run of appends */
 	size_t ref_cap;
 };

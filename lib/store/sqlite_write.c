@@ -2,6 +2,9 @@
 #include "lib/base/err.h"
 #include "lib/store/sqlite_store.h"
 
+/* How much damage one list may meet before it fails as a whole. */
+enum { MAX_TRIES = 16 };
+
 bool sqlite_error_is_fatal(const struct sqlite_connection *connection, int err)
 {
 	return err == ERR_STORAGE_FULL || err == ERR_UNAVAILABLE || err == ERR_UNCERTAIN ||
@@ -32,24 +35,31 @@ static struct store_call *run_end(struct store_call *first)
 	return call;
 }
 
-/* A request of another kind: what it wrote is undone where it fails, its neighbours stay. */
+/* A request of another kind: what it wrote is undone where it fails, its neighbours stay. 0, or an
+ * error for which the transaction cannot go on. */
 static int run_alone(struct sqlite_connection *connection, struct store_call *call)
 {
+	if (call->err == ERR_CORRUPT) {
+		return 0; /* it met damage before, and the others are run again */
+	}
 	int err = sqlite_run_plain(connection->db, SQL_SAVE);
-
 	if (err != 0) {
 		return err;
 	}
 	call->err = 0;
-	call->why = NULL;
 	call->work(call, connection);
+	if (call->err == 0) {
+		return sqlite_run_plain(connection->db, SQL_SAVE_DROP);
+	}
+	sqlite_explain(connection, call);
+	if (call->err == ERR_CORRUPT) {
+		connection->found_damage = true;
+		return call->err;
+	}
 	if (sqlite_error_is_fatal(connection, call->err)) {
 		return call->err;
 	}
-	if (call->err != 0) {
-		sqlite_explain(connection, call);
-		err = sqlite_run_plain(connection->db, SQL_SAVE_UNDO);
-	}
+	err = sqlite_run_plain(connection->db, SQL_SAVE_UNDO);
 	return err != 0 ? err : sqlite_run_plain(connection->db, SQL_SAVE_DROP);
 }
 
@@ -89,21 +99,20 @@ static int transact(struct sqlite_connection *connection, struct store_call *lis
 	return err;
 }
 
-static void append_failed(struct store_append *req, int err)
-{
-	for (size_t i = 0; i < req->count; i++) {
-		req->items[i].outcome = APPEND_FAILED;
-		req->items[i].err = err;
-	}
-}
-
-static void all_failed(struct sqlite_connection *connection, struct store_call *list, int err)
+/* What each starts with; err: of all messages. */
+static void set_all(struct sqlite_connection *connection, struct store_call *list, int err)
 {
 	for (struct store_call *call = list; call != NULL; call = call->next) {
 		call->err = err;
+		call->why = NULL;
 		sqlite_explain(connection, call);
-		if (call->work == sqlite_append_work) {
-			append_failed(CONTAINER_OF(call, struct store_append, call), err);
+		if (call->work != sqlite_append_work) {
+			continue;
+		}
+		struct store_append *req = CONTAINER_OF(call, struct store_append, call);
+		for (size_t i = 0; i < req->count; i++) {
+			req->items[i].outcome = APPEND_FAILED;
+			req->items[i].err = err;
 		}
 	}
 }
@@ -117,20 +126,21 @@ static void answer_all(struct store_call *list)
 	}
 }
 
-/* Damage is met where it lies: once more, with each message by itself, so that only those that
- * touch it fail. Any other error is everybody's, and the next list tries anew. */
+/* SQLite lets nothing be written any more in a transaction that met damage: it is begun again
+ * without the one that met it, until all others are through. Any other error is everybody's, and
+ * the next list tries anew. */
 void sqlite_write_list(void *ctx, struct store_call *list)
 {
 	struct sqlite_connection *connection = ctx;
-	int err = transact(connection, list);
+	int tries = 0, err;
 
-	if (err == ERR_CORRUPT) {
-		connection->careful = true;
+	set_all(connection, list, 0);
+	do {
+		connection->found_damage = false;
 		err = transact(connection, list);
-		connection->careful = false;
-	}
+	} while (err == ERR_CORRUPT && connection->found_damage && ++tries < MAX_TRIES);
 	if (err != 0) {
-		all_failed(connection, list, err);
+		set_all(connection, list, err);
 	}
 	answer_all(list);
 }

@@ -1,0 +1,124 @@
+/* chatctl: the operator's hand on chatd. */
+#include <langinfo.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "chatctl/cmd.h"
+#include "chatctl/help.h"
+#include "lib/base/err.h"
+
+struct local_command {
+	const char *name;
+	int (*run)(struct cmd *cmd);
+};
+
+/* What is not simply asked of the daemon. */
+static const struct local_command local_commands[] = {
+	{"ping", cmd_ping},
+	{"config check", cmd_config_check},
+	{"config show", cmd_config_show},
+	{"config defaults", cmd_config_defaults},
+};
+
+static int run_command(struct cmd *cmd)
+{
+	const char *name = cmd->invocation->command->name;
+	for (size_t i = 0; i < sizeof(local_commands) / sizeof(local_commands[0]); i++) {
+		if (strcmp(local_commands[i].name, name) == 0) {
+			return local_commands[i].run(cmd);
+		}
+	}
+	return cmd_remote(cmd);
+}
+
+/* Explanations and the version: text for people, whatever the format. */
+static int print_text(struct buf *text)
+{
+	size_t written = fwrite(text->data, 1, text->len, stdout);
+	bool good = written == text->len && fflush(stdout) == 0;
+	buf_finish(text);
+	return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* Ends the output and tells what failed; answers the exit code. */
+static int conclude(struct output *output, struct failure *failure)
+{
+	bool failed = failure->exit != 0;
+	if (failed) {
+		failure_print(failure);
+	}
+	int err = output_finish(output);
+	if (err == ERR_SYSTEM && !failed) {
+		failure_print(failure);
+	}
+	return failure->exit;
+}
+
+/* Failures before there is a command's output. */
+static int conclude_early(const struct options *options, struct failure *failure)
+{
+	struct output *output = NULL;
+	output_create(&output, options, NULL, stdout, failure);
+	int code = conclude(output, failure);
+	output_destroy(&output);
+	return code;
+}
+
+static int run_invocation(struct invocation *invocation, struct failure *failure)
+{
+	struct cmd cmd = {.invocation = invocation, .failure = failure};
+	int err = output_create(
+		&cmd.output, &invocation->options, invocation->command, stdout, failure);
+	if (err < 0) {
+		return conclude_early(&invocation->options, failure);
+	}
+	err = command_read_input(invocation, failure);
+	if (err == 0) {
+		err = run_command(&cmd);
+	}
+	/* ERR_CLOSED without a failure: nobody reads the output any more, which is no error. */
+	int code = err < 0 && failure->exit == 0 ? EXIT_SUCCESS : conclude(cmd.output, failure);
+	output_destroy(&cmd.output);
+	return code;
+}
+
+static int run(struct arena *arena, int argc, char **argv)
+{
+	struct failure failure = {.arena = arena};
+	struct invocation invocation;
+	struct buf text = {0};
+	int err = command_parse(&invocation, arena, argc, argv, &failure);
+	if (err < 0) {
+		return conclude_early(&invocation.options, &failure);
+	}
+	if (invocation.options.version) {
+		buf_append_str(&text, "chatctl " CHATD_VERSION "\n");
+		return print_text(&text);
+	}
+	if (invocation.options.help) {
+		help_write(&invocation, &text);
+		return print_text(&text);
+	}
+	return run_invocation(&invocation, &failure);
+}
+
+/* Tables count columns of characters: without a locale they take the text for UTF-8. */
+static void set_locale(void)
+{
+	setlocale(LC_CTYPE, "");
+	if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0) {
+		setlocale(LC_CTYPE, "C.UTF-8");
+	}
+}
+
+int main(int argc, char **argv)
+{
+	set_locale();
+	signal(SIGPIPE, SIG_IGN);
+	struct arena *arena = arena_create(8192);
+	int code = run(arena, argc > 0 ? argc - 1 : 0, argv + 1);
+	arena_destroy(&arena);
+	return code;
+}
