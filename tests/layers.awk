@@ -17,8 +17,8 @@ BEGIN {
   library("^jansson[.]h$", "^lib/value/json[.]c$")
   library("^jwt[.]h$", "^chatd/auth/jwt[.]c$")
   library("^sqlite3[.]h$", "^lib/store/sqlite[a-z0-9_]*[.]c$")
-  library("^ini[.]h$", "^lib/conf/load[.]c$")
-  library("^libsmartcols/", "^chatctl/output[.]c$")
+  library("^ini[.]h$", "^lib/conf/ini_file[.]c$")
+  library("^libsmartcols", "^chatctl/table[.]c$")
   library("^openssl/", "^(lib/base/digest|chatd/auth/[a-z0-9_]*)[.]c$")
   library("^systemd/", "^chatd/run/[a-z0-9_]*[.]c$")
 

@@ -47,7 +47,7 @@ self_test() {
   put lib/store/sqlite_thread.c '#include "lib/loop/loop.h"' '#include <sqlite3.h>'
   put chatd/main.c '#include "chatd/run/server.h"' '#include "lib/base/a.h"'
   put chatd/ops/post.c '#include "chatd/room/room.h"' '#include "chatd/ops/post.h"'
-  put chatctl/output.c '#include <libsmartcols/libsmartcols.h>' '#include "lib/ctl/frames.h"'
+  put chatctl/table.c '#include <libsmartcols.h>' '#include "lib/ctl/frames.h"'
   put tests/unit/test_a.c '#include <cmocka.h>' '#include <jansson.h>' '#include "chatd/room/room.h"'
   expect 'a clean tree passes' ''
 

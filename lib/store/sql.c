@@ -31,7 +31,7 @@ static const struct sql_row statements[SQL_COUNT] = {
 	/* 1128808788 is "CHAT": tells our files from those of other programs. Both are in the
 	 * file's first page before anything else is. */
 	[SQL_SETUP_NEW_FILE] = {"PRAGMA page_size = 4096;"
-				"PRAGMA synchronous = FULL;"
+				"PRAGMA synchronous = OFF;"
 				"PRAGMA application_id = 1128808788;"
 				"PRAGMA journal_mode = WAL;"},
 	[SQL_JOURNAL_WAL] = {"PRAGMA journal_mode = WAL"},

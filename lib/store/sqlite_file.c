@@ -288,18 +288,26 @@ void sqlite_file_close(struct sqlite_file *file)
 	*file = (struct sqlite_file){.lock_fd = -1};
 }
 
-static int sync_folder(const char *path, struct buf *why)
+/* flags: O_RDONLY, and O_DIRECTORY for a folder. */
+static int sync_path(const char *path, int flags, struct buf *why)
 {
-	char *copy = mem_strdup(path);
-	int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = open(path, flags | O_CLOEXEC);
 	int err = 0;
 
 	if (fd < 0 || fsync(fd) != 0) {
-		err = fail_errno(why, "cannot sync the folder of", path);
+		err = fail_errno(why, "cannot sync", path);
 	}
 	if (fd >= 0) {
 		close(fd);
 	}
+	return err;
+}
+
+static int sync_folder(const char *path, struct buf *why)
+{
+	char *copy = mem_strdup(path);
+	int err = sync_path(dirname(copy), O_RDONLY | O_DIRECTORY, why);
+
 	free(copy);
 	return err;
 }
@@ -330,6 +338,10 @@ static int create_at(const char *temporary, const char *path, struct buf *why)
 	}
 	sqlite_tidy_at_close(db);
 	sqlite_close(&db);
+	err = sync_path(temporary, O_RDONLY, why);
+	if (err != 0) {
+		return err;
+	}
 	if (rename(temporary, path) != 0) {
 		return fail_errno(why, "cannot make", path);
 	}

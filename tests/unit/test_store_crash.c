@@ -324,7 +324,7 @@ static void requests_that_wait_share_a_commit(void **state)
 
 static void copy_file(const char *from, const char *to)
 {
-	char command[256];
+	char command[512];
 
 	snprintf(command, sizeof(command), "cp '%s' '%s'", from, to);
 	assert_int_equal(system(command), 0);
@@ -332,7 +332,7 @@ static void copy_file(const char *from, const char *to)
 
 static void assert_same(const char *a, const char *b)
 {
-	char command[256];
+	char command[512];
 
 	snprintf(command, sizeof(command), "cmp '%s' '%s'", a, b);
 	assert_int_equal(system(command), 0);
