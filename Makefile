@@ -34,7 +34,7 @@ endif
 
 # A line per file; the commands themselves with V=1.
 Q := $(if $(V),,@)
-say = $(if $(V),,@echo '  $(1)' $(patsubst $(OUT)/%,%,$@))
+say = $(if $(V),,@echo '  $(strip $(1))' $(patsubst $(OUT)/%,%,$@))
 
 # Makes that this file starts itself run their recipes beside each other, as many as there are cores, unless told.
 JOBS := $(shell nproc 2>/dev/null || echo 1)

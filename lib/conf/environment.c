@@ -114,15 +114,17 @@ static const struct conf_key *find_variable(struct bytes name, bool *ret_names_f
 static void unknown_variable(struct loader *loader, const char *name)
 {
 	struct nearest nearest;
-	nearest_init(&nearest, bytes_str(name));
+	/* Compared behind the beginning that all have. */
+	nearest_init(&nearest, bytes_str(name + strlen(PREFIX)));
 	for (size_t i = 0; i < conf_key_count; i++) {
 		struct buf known = {0};
 		conf_key_variable(&conf_keys[i], &known);
-		nearest_offer(&nearest, arena_dup(loader->arena, buf_bytes(&known)).ptr);
+		nearest_offer(
+			&nearest, arena_dup(loader->arena, buf_bytes(&known)).ptr + strlen(PREFIX));
 		buf_finish(&known);
 	}
 	loader_problem(loader, CONF_FROM_ENVIRONMENT, name, 0, "there is no such setting%s%s%s",
-		nearest.best != NULL ? " (did you mean " : "",
+		nearest.best != NULL ? " (did you mean " PREFIX : "",
 		nearest.best != NULL ? nearest.best : "", nearest.best != NULL ? "?)" : "");
 }
 

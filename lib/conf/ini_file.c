@@ -7,6 +7,7 @@
 #include <ini.h>
 
 #include "lib/base/utf8.h"
+#include "lib/conf/nearest.h"
 
 struct ini {
 	struct loader *loader;
@@ -60,6 +61,25 @@ static struct bytes fit_line(struct ini *ini, struct bytes line, size_t max)
 	return bytes_of(line.ptr, sign + 1);
 }
 
+/* inih tells of a section only with its keys. */
+static void check_section(struct ini *ini, struct bytes line)
+{
+	struct bytes rest = bytes_of(line.ptr + 1, line.len - 1);
+	struct bytes section = bytes_split(&rest, ']');
+	struct nearest nearest;
+	nearest_init(&nearest, section);
+	for (size_t i = 0; i < conf_key_count; i++) {
+		if (bytes_eq(bytes_str(conf_keys[i].section), section)) {
+			return;
+		}
+		nearest_offer(&nearest, conf_keys[i].section);
+	}
+	loader_problem(ini->loader, CONF_FROM_FILE, ini->name, ini->line,
+		"[%.*s]: there is no such section%s%s%s", section.len < 60 ? (int)section.len : 60,
+		section.ptr, nearest.best != NULL ? " (did you mean " : "",
+		nearest.best != NULL ? nearest.best : "", nearest.best != NULL ? "?)" : "");
+}
+
 /* fgets() for inih. */
 static char *next_line(char *str, int num, void *stream)
 {
@@ -80,6 +100,9 @@ static char *next_line(char *str, int num, void *stream)
 	char first = line.len > 0 ? line.ptr[0] : ';';
 	ini->entry =
 		first != ';' && first != '#' && (first != '[' || bytes_find_char(line, ']') < 0);
+	if (first == '[' && !ini->entry) {
+		check_section(ini, line);
+	}
 	line = fit_line(ini, line, (size_t)num - 3);
 	if (line.len > 0) {
 		memcpy(str, line.ptr, line.len);

@@ -78,7 +78,8 @@ const struct conf_key conf_keys[] = {
 	SETTING(server, environment, environment, .type = CONF_ENUM, .choices = environments,
 		.default_text = "Production", .established = "ASPNETCORE_ENVIRONMENT",
 		.doc = "Development allows browsers from loopback origins."),
-	SETTING(server, state_dir, state_dir, .type = CONF_PATH, .min = 1, .default_text = "",
+	SETTING(server, state_dir, state_dir, .type = CONF_PATH, .min = 1,
+		.default_text = "/var/lib/chatd",
 		.derived = "$STATE_DIRECTORY, else /var/lib/chatd",
 		.doc = "Directory for the embedded database and for secrets that chatd makes."),
 	SETTING(server, workers, workers, .type = CONF_INT, .max = 64, .default_text = "0",
@@ -103,8 +104,9 @@ const struct conf_key conf_keys[] = {
 		.doc = "The longest that stopping may take; what is open then is cut off."),
 
 	SETTING(database, url, url, .type = CONF_URL, .min = 1, .check = check_database_url,
-		.default_text = "", .derived = "sqlite:<server.state_dir>/chatd.db",
-		.established = "DATABASE_URL", .doc = "The store: sqlite:PATH."),
+		.default_text = "sqlite:/var/lib/chatd/chatd.db",
+		.derived = "sqlite:<server.state_dir>/chatd.db", .established = "DATABASE_URL",
+		.doc = "The store: sqlite:PATH."),
 	SETTING(database, auto_migrate, auto_migrate, .type = CONF_ENUM, .choices = migrate_choices,
 		.default_text = "auto",
 		.doc = "Whether the schema is brought up to date at start; auto does it for "
@@ -194,7 +196,7 @@ const struct conf_key conf_keys[] = {
 		.doc = "How long after negotiate a client may take to connect."),
 
 	SETTING(control, socket, socket, .type = CONF_PATH, .min = 1, .max = SOCKET_PATH_MAX,
-		.default_text = "",
+		.default_text = "/run/chatd/control.sock",
 		.derived = "$RUNTIME_DIRECTORY/control.sock, else "
 			   "/run/chatd/control.sock",
 		.doc = "Unix socket that chatctl talks to."),

@@ -34,7 +34,8 @@ struct conf_key {
 	 * fewest and most bytes or items; max 0: no bound. */
 	uint64_t min, max;
 	const char *default_text; /* as it would be written; "" for nothing */
-	const char *derived; /* how the default comes about where it is no fixed text, or NULL */
+	const char *derived; /* how the default comes about where it is no fixed text (default_text
+				is then the usual one), or NULL */
 	const char *established; /* environment variable of other programs that counts too */
 	const char *const *choices; /* NULL-terminated, or NULL */
 	/* A check of one text beyond its type: NULL where it is good, else what is allowed. */

@@ -168,8 +168,13 @@ static void append_sample_key(const struct conf_key *key, struct buf *out)
 	}
 	buf_append_char(&text, '.');
 	append_comment(buf_bytes(&text), out);
-	buf_printf(out, "#%s = %s\n", key->key,
-		key->derived != NULL ? key->derived : key->default_text);
+	if (key->derived != NULL) {
+		buf_clear(&text);
+		buf_printf(&text, "Default: %s.", key->derived);
+		append_comment(buf_bytes(&text), out);
+	}
+	buf_printf(out, "#%s =%s%s\n", key->key, key->default_text[0] != '\0' ? " " : "",
+		key->default_text);
 	buf_finish(&text);
 }
 

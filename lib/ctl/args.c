@@ -9,15 +9,24 @@
 
 static int refuse_range(struct arena *arena, const struct ctl_arg *arg, const char **ret_why)
 {
-	if (arg->kind == CTL_ARG_NUMBER || arg->kind == CTL_ARG_DURATION) {
-		*ret_why = arena_printf(arena, "%s must be a%s from %lld to %lld", arg->name,
-			arg->kind == CTL_ARG_NUMBER ? " whole number" : " time in milliseconds",
-			(long long)arg->min, (long long)arg->max);
+	long long min = arg->min;
+	long long max = arg->max;
+	long long text_max = arg->max != 0 ? arg->max : TEXT_MAX;
+	if (arg->kind == CTL_ARG_FLAG) {
+		*ret_why = arena_printf(arena, "%s must be true or false", arg->name);
+	} else if (arg->kind == CTL_ARG_PAIR) {
+		*ret_why = arena_printf(arena, "%s must be an object of texts", arg->name);
+	} else if (arg->kind == CTL_ARG_NUMBER || arg->kind == CTL_ARG_DURATION) {
+		*ret_why = arena_printf(arena, "%s must be a %s from %lld to %lld", arg->name,
+			arg->kind == CTL_ARG_NUMBER ? "whole number" : "time in milliseconds", min,
+			max);
+	} else if (arg->repeatable) {
+		*ret_why = arena_printf(arena, "%s must be a list of texts of %lld to %lld bytes",
+			arg->name, min, text_max);
 	} else {
 		*ret_why = arena_printf(arena,
 			"%s must be %lld to %lld bytes of UTF-8 without control characters",
-			arg->name, (long long)arg->min,
-			(long long)(arg->max != 0 ? arg->max : TEXT_MAX));
+			arg->name, min, text_max);
 	}
 	return ERR_USAGE;
 }

@@ -50,7 +50,8 @@ int ctl_answer_read(struct arena *arena, struct bytes json, struct ctl_answer *r
  * appended. */
 int ctl_item_write(struct buf *out, int64_t id, const struct value *item);
 /* Appends the last frame of an answer. err 0: done. Else the code and the exit code are those of
- * lib/base/err.h; message NULL: err_text(err); hint may be NULL. Texts must be valid UTF-8; over-long ones are cut. */
+ * lib/base/err.h; message NULL: err_text(err); hint may be NULL. Texts must be valid UTF-8;
+ * over-long ones are cut. */
 void ctl_end_write(struct buf *out, int64_t id, int err, const char *message, const char *hint);
 
 #endif

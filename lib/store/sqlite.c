@@ -47,6 +47,7 @@ static int map_error(int rc, int system_errno)
 		return ERR_CORRUPT;
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
+		return ERR_BUSY;
 	case SQLITE_PROTOCOL:
 	case SQLITE_NOMEM:
 	case SQLITE_READONLY:

@@ -21,6 +21,10 @@ enum sqlite_mode {
 	SQLITE_MODE_READER,
 };
 
+/* Errors here and below: ERR_BUSY (another process kept it locked for 2 s), ERR_STORAGE_FULL,
+ * ERR_UNAVAILABLE (the disk or memory failed), ERR_CORRUPT, ERR_TOO_LARGE, and ERR_INTERNAL for
+ * what our SQL or a constraint forbids. */
+
 /* path: absolute. 0, or ERR_BUSY, ERR_CORRUPT, ERR_SYSTEM, ERR_STORAGE_FULL, ERR_UNAVAILABLE with a
  * sentence appended to why. A writer leaves the WAL as it is when it is closed, until
  * sqlite_tidy_at_close(). */

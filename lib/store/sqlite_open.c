@@ -7,10 +7,10 @@
 #include "lib/store/sqlite_store.h"
 
 /* Up to which size every page is looked at before the file is used. A start must be ready within
- * 100 ms, which 8 MiB leave room for. After a stop that was not clean damage is likelier and 2 s
- * are allowed; SQLite's own recovery needs no check, so larger files are opened without one, and
+ * 100 ms; 4 MiB take some 6 ms of it. After a stop that was not clean damage is likelier and 2 s
+ * are allowed. SQLite's own recovery needs no check, so larger files are opened without one, and
  * damage is met where it is touched (ERR_CORRUPT). */
-enum { CHECK_CLEAN = 8 << 20, CHECK_UNCLEAN = 128 << 20, DEFAULT_QUEUED = 16384 };
+enum { CHECK_CLEAN = 4 << 20, CHECK_UNCLEAN = 64 << 20, DEFAULT_QUEUED = 16384 };
 
 /* ---- before anything may be written ---- */
 
@@ -51,6 +51,26 @@ static int prepare_file(
 
 /* ---- opening ---- */
 
+/* It answers with the mode that there is now: where the file system has no shared memory that is
+ * another one. */
+static int use_wal(struct sqlite *db, const char *path, struct buf *why)
+{
+	struct sqlite_stmt *stmt = sqlite_stmt(db, SQL_JOURNAL_WAL);
+	int err = sqlite_step(stmt);
+
+	if (err < 0) {
+		buf_printf(why, "%s: %s", path, sqlite_why(db));
+		return err;
+	}
+	bool is_wal = err == 1 && bytes_eq(sqlite_bytes(stmt, 0), BYTES_LIT("wal"));
+	sqlite_end(stmt);
+	if (!is_wal) {
+		buf_printf(why, "%s: the file system cannot keep a write-ahead log", path);
+		return ERR_SYSTEM;
+	}
+	return 0;
+}
+
 static int open_writer(struct sqlite_store *store, bool migrate, struct buf *why)
 {
 	const struct sqlite_file *file = &store->file;
@@ -59,9 +79,8 @@ static int open_writer(struct sqlite_store *store, bool migrate, struct buf *why
 	if (err == 0 && !file->was_clean && file->size <= CHECK_UNCLEAN) {
 		err = sqlite_schema_check(store->write.db, file->path, why);
 	}
-	if (err == 0 && sqlite_run_plain(store->write.db, SQL_JOURNAL_WAL) != 0) {
-		buf_printf(why, "%s: %s", file->path, sqlite_why(store->write.db));
-		err = ERR_BUSY;
+	if (err == 0) {
+		err = use_wal(store->write.db, file->path, why);
 	}
 	if (err == 0) {
 		err = sqlite_schema_open(store, migrate, why);
@@ -133,7 +152,7 @@ int sqlite_store_open(const struct store_open_params *params, struct bytes path,
 	int err = open_all(store, params, path, why);
 	if (err != 0) {
 		destroy(store);
-		return err;
+		return err == ERR_UNAVAILABLE || err == ERR_UNCERTAIN ? ERR_SYSTEM : err;
 	}
 	*ret_store = &store->base;
 	return 0;
@@ -185,7 +204,7 @@ static int op_room_create(struct store *base, struct store_room_create *req)
 
 static int op_room_list(struct store *base, struct store_room_list *req)
 {
-	if (req->limit < 1) {
+	if (req->limit < 1 || req->limit > 1000) {
 		return ERR_BAD_REQUEST;
 	}
 	return post(store_of(base)->reader, &req->call, 1, sqlite_room_list_work);

@@ -7,14 +7,14 @@ enum { MAX_TRIES = 16 };
 
 bool sqlite_error_is_fatal(const struct sqlite_connection *connection, int err)
 {
-	return err == ERR_STORAGE_FULL || err == ERR_UNAVAILABLE || err == ERR_UNCERTAIN ||
-	       (err != 0 && !sqlite_in_transaction(connection->db));
+	return err == ERR_STORAGE_FULL || err == ERR_UNAVAILABLE || err == ERR_BUSY ||
+	       err == ERR_UNCERTAIN || (err != 0 && !sqlite_in_transaction(connection->db));
 }
 
 void sqlite_explain(const struct sqlite_connection *connection, struct store_call *call)
 {
-	static const int ours[] = {ERR_STORAGE_FULL, ERR_UNAVAILABLE, ERR_UNCERTAIN, ERR_CORRUPT,
-		ERR_INTERNAL, ERR_TOO_LARGE};
+	static const int ours[] = {ERR_STORAGE_FULL, ERR_UNAVAILABLE, ERR_BUSY, ERR_UNCERTAIN,
+		ERR_CORRUPT, ERR_INTERNAL, ERR_TOO_LARGE};
 
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
 		if (call->err == ours[i]) {

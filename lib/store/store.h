@@ -4,9 +4,10 @@
  * answers 0 and runs done(call, err) exactly once, later, on the thread of call->reply_to, never
  * inside the call. Results are filled only where err is 0 (append: see there). Results lie on
  * call->arena, which nobody else touches meanwhile. Errors of all: ERR_BUSY (bounded queue full,
- * nothing done), ERR_UNAVAILABLE (store away, nothing done), ERR_STORAGE_FULL, ERR_UNCERTAIN (may
- * have been committed), ERR_CORRUPT, ERR_INTERNAL. Order: writes of one poster are done in the
- * order of the calls; a read sees every write answered before it was called. */
+ * or kept locked by another program; nothing done), ERR_UNAVAILABLE (store away, nothing done),
+ * ERR_STORAGE_FULL, ERR_UNCERTAIN (may have been committed), ERR_CORRUPT, ERR_INTERNAL;
+ * ERR_BAD_REQUEST at once for what is outside the ranges given here. Order: writes of one poster
+ * are done in the order of the calls; a read sees every write answered before it was called. */
 #ifndef LIB_STORE_STORE_H
 #define LIB_STORE_STORE_H
 
@@ -107,10 +108,11 @@ struct store_room_find {
 	enum member_role role;
 };
 
-/* Makes a room and its first participants (first Owner, if has_creator). ERR_EXISTS where the alias
- * is taken (room is then the one that has it); for a Direct room of a pair that has one already:
- * err 0, created false, room is the first one. Users that are no rows yet are made with their
- * identity as display name. */
+/* Makes a room and its first participants (the creator becomes Owner; ROLE_NONE is Member; who is
+ * named twice counts once). ERR_EXISTS where the alias or the id is taken (room is then the one
+ * that has it); for a Direct room of a pair that has one already: err 0, created false, room is the
+ * first one. ERR_BAD_ROOM: the alias; ERR_BAD_REQUEST: no id, or a Direct room without exactly two
+ * different members. Users that are no rows yet are made with their identity as display name. */
 struct store_new_member {
 	struct uuid user;
 	struct bytes identity; /* claim text; len 0: the id's text */
@@ -135,7 +137,7 @@ struct store_room_list {
 	struct store_call call;
 	struct bytes after_name;
 	struct uuid after_id;
-	uint32_t limit;
+	uint32_t limit; /* 1 to 1000 */
 	/* out */
 	struct room_row *rooms;
 	size_t count;
@@ -143,7 +145,8 @@ struct store_room_list {
 
 /* ---- members ---- */
 
-/* Adds a participant; raises member_version where that is new. ERR_NOT_FOUND: no such room.
+/* Adds a participant; raises member_version where that is new; one who is in keeps his role. A user
+ * that is no row yet is made with his id as identity. ERR_NOT_FOUND: no such room.
  * public_only: the room must be Public unless the user is in it already (else ERR_NOT_FOUND). */
 struct store_member_add {
 	struct store_call call;

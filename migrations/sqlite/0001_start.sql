@@ -1,7 +1,7 @@
 -- oldest-program: 1
 --
--- Ids are 16-byte blobs, times are milliseconds since 1970 UTC, optional things are NULL. The numbers in type,
--- visibility and role are those of lib/store/model.h.
+-- Ids are 16-byte blobs, times are milliseconds since 1970 UTC, optional things are NULL. The numbers
+-- in type, visibility and role are those of lib/store/model.h.
 
 -- fleet_secret: 32 random bytes that all instances on this store share.
 CREATE TABLE meta (
@@ -9,7 +9,8 @@ CREATE TABLE meta (
 	value NOT NULL
 ) WITHOUT ROWID;
 
--- The numbering of messages started anew with each row. Messages name the epoch that they were inserted under.
+-- The numbering of messages started anew with each row. Messages name the epoch that they were
+-- inserted under.
 CREATE TABLE epochs (
 	no INTEGER PRIMARY KEY,
 	epoch TEXT NOT NULL UNIQUE,
@@ -28,8 +29,8 @@ CREATE TABLE users (
 ) WITHOUT ROWID;
 
 -- last_seq and last_activity_at change with each message: no index may hold them.
--- member_version is raised with every change of membership; member_count and message_count are kept by whoever
--- adds or removes a participant or a message, in the same transaction.
+-- member_version is raised with every change of membership; member_count and message_count are kept
+-- by whoever adds or removes a participant or a message, in the same transaction.
 -- direct_pair: both user ids of a Direct room, the lower first.
 CREATE TABLE rooms (
 	id BLOB PRIMARY KEY NOT NULL,
@@ -66,7 +67,8 @@ CREATE TABLE participants (
 ) WITHOUT ROWID;
 CREATE INDEX participants_user ON participants (user_id, room_id);
 
--- client_key: SHA-256(sender, client message id) cut to 16 bytes, or a UUIDv7: what makes a send take effect once.
+-- client_key: SHA-256(sender, client message id) cut to 16 bytes, or a UUIDv7: what makes a send take
+-- effect once.
 -- id: only of imported messages; all others are computed from room, seq and epoch.
 -- content: text, or the cipher text of an encrypted message as a blob.
 CREATE TABLE messages (

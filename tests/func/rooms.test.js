@@ -7,6 +7,7 @@ const { test } = require('node:test');
 const { house, fresh } = require('./lib/people');
 const { startChatd, steadyPort } = require('./lib/chatd');
 const { RawHub, realClient } = require('./lib/hub');
+const { Sender, Reader } = require('./lib/retrying');
 const { userId } = require('./lib/token');
 const { eventually, sleep } = require('./lib/util');
 
@@ -191,6 +192,47 @@ test('twenty rooms and ten people over two workers: each gets all, in order, not
       assert.ok(got.every(({ content }) => content.startsWith(`${r}:`)));
     });
   }
+});
+
+test('people who come while others go: nobody is dropped for having just joined', async () => {
+  const alias = fresh('room');
+  let visits = 0;
+  const visit = async () => {
+    while (visits < 300) {
+      const person = await here.raw(fresh(`visitor-${++visits}`));
+      await person.invoke('JoinRoom', alias, 0);
+      const { seq } = await person.invoke('SendMessage', alias, 'here');
+      await person.heard('ReceiveMessage', (message) => message.seq === seq);
+      const got = seqs(person);
+      assert.deepStrictEqual(got, range(1, got.length));
+      person.destroy();
+    }
+  };
+  await Promise.all(Array.from({ length: 20 }, visit));
+});
+
+test('readers who come back again and again under load miss nothing and get nothing twice', async () => {
+  const first = await here.raw(fresh('first'));
+  const place = await first.invoke('JoinRoom', fresh('room'));
+  const { port } = here.chatd;
+  const senders = range(1, 4).map(() => new Sender(port, fresh('sender'), place.roomId));
+  const readers = range(1, 8).map(() => new Reader(port, fresh('reader'), place.roomId));
+  here.later(() => [...senders, ...readers].forEach((one) => one.stop()));
+  readers.forEach((reader) => (reader.epoch = place.epoch));
+  const work = [...senders, ...readers].map((one) => one.run());
+  for (let i = 0; i < 300; i++) {
+    await sleep(10);
+    readers[i % readers.length].drop();
+  }
+  senders.forEach((sender) => sender.finish());
+  await Promise.all(work.slice(0, senders.length));
+  const { lastSeq } = await first.invoke('JoinRoom', place.roomId);
+  await eventually(() => readers.every((reader) => reader.lastSeq === lastSeq), {
+    what: () => `readers are at ${readers.map((reader) => reader.lastSeq)} of ${lastSeq}`,
+  });
+  [...senders, ...readers].forEach((one) => one.stop());
+  await Promise.all(work);
+  readers.forEach((reader) => assert.deepStrictEqual(reader.faults, []));
 });
 
 test('a stranger hears nothing of a room', async () => {

@@ -10,7 +10,6 @@
 
 #include <cmocka.h>
 
-#include "lib/base/digest.h"
 #include "lib/base/err.h"
 #include "tests/unit/store_help.h"
 

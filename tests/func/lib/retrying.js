@@ -117,7 +117,8 @@ class Reader extends Retrying {
   async run() {
     while (this.running) {
       if (await this.connect()) {
-        await this.hub.ended;
+        const { hub } = this;
+        await (hub && hub.ended);
         this.drop();
       }
     }

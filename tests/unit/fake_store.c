@@ -1,0 +1,158 @@
+#include "tests/unit/fake_store.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "tests/unit/fake_tables.h"
+
+/* ---- holding ---- */
+
+static int hold(struct store *store, struct store_call *call, enum fake_kind kind)
+{
+	struct fake_store *fake = fake_of(store);
+	if (fake->refuse != 0) {
+		return fake->refuse;
+	}
+	assert(fake->count < FAKE_HELD_MAX);
+	fake->held[fake->count++] = (struct fake_held){call, kind};
+	fake->calls[kind]++;
+	return 0;
+}
+
+#define HOLD(name, type, kind) \
+	static int name(struct store *store, struct type *req) \
+	{ \
+		return hold(store, &req->call, kind); \
+	}
+
+HOLD(hold_append, store_append, FAKE_APPEND)
+HOLD(hold_page, store_page, FAKE_PAGE)
+HOLD(hold_room_find, store_room_find, FAKE_ROOM_FIND)
+HOLD(hold_room_create, store_room_create, FAKE_ROOM_CREATE)
+HOLD(hold_member_add, store_member_add, FAKE_MEMBER_ADD)
+HOLD(hold_member_remove, store_member_remove, FAKE_MEMBER_REMOVE)
+HOLD(hold_member_list, store_member_list, FAKE_MEMBER_LIST)
+HOLD(hold_user_open, store_user_open, FAKE_USER_OPEN)
+
+#undef HOLD
+
+static const struct store_ops fake_ops = {
+	.name = "fake",
+	.append = hold_append,
+	.page = hold_page,
+	.room_find = hold_room_find,
+	.room_create = hold_room_create,
+	.member_add = hold_member_add,
+	.member_remove = hold_member_remove,
+	.member_list = hold_member_list,
+	.user_open = hold_user_open,
+};
+
+/* ---- answering ---- */
+
+static void answer_run(struct mail *mail)
+{
+	struct store_call *call = CONTAINER_OF(mail, struct store_call, mail);
+	call->done(call, call->err);
+}
+
+static struct fake_held take_first(struct fake_store *fake)
+{
+	assert(fake->count > 0);
+	struct fake_held first = fake->held[0];
+	fake->count--;
+	memmove(fake->held, fake->held + 1, fake->count * sizeof(fake->held[0]));
+	return first;
+}
+
+void fake_store_answer(struct fake_store *fake)
+{
+	struct fake_held first = take_first(fake);
+	first.call->err = fake_do(fake, &first);
+	mailbox_post(first.call->reply_to, &first.call->mail, answer_run);
+}
+
+void fake_store_answer_all(struct fake_store *fake)
+{
+	while (fake->count > 0) {
+		fake_store_answer(fake);
+	}
+}
+
+void fake_store_fail(struct fake_store *fake, int err, bool takes_effect)
+{
+	struct fake_held first = take_first(fake);
+	if (takes_effect) {
+		/* What it would have answered is not told. */
+		const struct store_append *append = (const void *)first.call;
+		struct append_item kept[16];
+		assert(first.kind == FAKE_APPEND && append->count <= 16);
+		memcpy(kept, append->items, append->count * sizeof(kept[0]));
+		fake_do(fake, &first);
+		memcpy(append->items, kept, append->count * sizeof(kept[0]));
+	}
+	first.call->err = err;
+	mailbox_post(first.call->reply_to, &first.call->mail, answer_run);
+}
+
+void fake_store_refuse(struct fake_store *fake, int err)
+{
+	fake->refuse = err;
+}
+
+size_t fake_store_held(const struct fake_store *fake)
+{
+	return fake->count;
+}
+
+size_t fake_store_calls(const struct fake_store *fake, enum fake_kind kind)
+{
+	return fake->calls[kind];
+}
+
+enum fake_kind fake_store_first(const struct fake_store *fake)
+{
+	return fake->count > 0 ? fake->held[0].kind : FAKE_NOTHING;
+}
+
+const struct store_append *fake_store_first_append(const struct fake_store *fake)
+{
+	assert(fake_store_first(fake) == FAKE_APPEND);
+	return CONTAINER_OF(fake->held[0].call, const struct store_append, call);
+}
+
+const struct store_page *fake_store_first_page(const struct fake_store *fake)
+{
+	assert(fake_store_first(fake) == FAKE_PAGE);
+	return CONTAINER_OF(fake->held[0].call, const struct store_page, call);
+}
+
+/* ---- the whole ---- */
+
+struct fake_store *fake_store_create(void)
+{
+	static const char epoch[17] = "0123456789abcdef";
+	struct fake_store *fake = mem_zalloc(sizeof(*fake));
+	fake->base.ops = &fake_ops;
+	memcpy(fake->base.epoch, epoch, sizeof(epoch));
+	memcpy(fake->epochs[0], epoch, sizeof(epoch));
+	fake->base.epochs = fake->epochs;
+	fake->base.epoch_count = 1;
+	return fake;
+}
+
+void fake_store_destroy(struct fake_store **fake)
+{
+	if (*fake == NULL) {
+		return;
+	}
+	assert((*fake)->count == 0);
+	fake_tables_free(*fake);
+	free(*fake);
+	*fake = NULL;
+}
+
+struct store *fake_store_base(struct fake_store *fake)
+{
+	return &fake->base;
+}

@@ -1,0 +1,70 @@
+/* A store in memory whose every call is held until the test lets it be answered, in the order of
+ * the calls. What a call does happens when it is answered; the answer goes by mailbox, as the real
+ * ones go. All on one thread. */
+#ifndef TESTS_UNIT_FAKE_STORE_H
+#define TESTS_UNIT_FAKE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/store/store.h"
+
+struct fake_store;
+
+enum fake_kind {
+	FAKE_NOTHING, /* none is held */
+	FAKE_APPEND,
+	FAKE_PAGE,
+	FAKE_ROOM_FIND,
+	FAKE_ROOM_CREATE,
+	FAKE_MEMBER_ADD,
+	FAKE_MEMBER_REMOVE,
+	FAKE_MEMBER_LIST,
+	FAKE_USER_OPEN,
+};
+
+struct fake_store *fake_store_create(void);
+/* Every call must have been answered. */
+void fake_store_destroy(struct fake_store **fake);
+struct store *fake_store_base(struct fake_store *fake);
+
+/* ---- calls ---- */
+
+/* Calls that wait for their answer. */
+size_t fake_store_held(const struct fake_store *fake);
+/* Calls of one kind ever taken. */
+size_t fake_store_calls(const struct fake_store *fake, enum fake_kind kind);
+/* Of the oldest one that is held. */
+enum fake_kind fake_store_first(const struct fake_store *fake);
+/* The oldest one, which must be of that kind. */
+const struct store_append *fake_store_first_append(const struct fake_store *fake);
+const struct store_page *fake_store_first_page(const struct fake_store *fake);
+/* Lets the oldest take effect and be answered. */
+void fake_store_answer(struct fake_store *fake);
+void fake_store_answer_all(struct fake_store *fake);
+/* The oldest is answered with an error; takes_effect: it was committed all the same. */
+void fake_store_fail(struct fake_store *fake, int err, bool takes_effect);
+/* Every call is refused at once with err, until 0 is set. */
+void fake_store_refuse(struct fake_store *fake, int err);
+
+/* ---- contents; at once, as if another process had done it ---- */
+
+void fake_store_room(struct fake_store *fake, const struct uuid *id, const char *alias,
+	enum room_visibility visibility);
+void fake_store_room_flags(
+	struct fake_store *fake, const struct uuid *room, bool encrypted, bool archived);
+/* Raises member_version. */
+void fake_store_member(struct fake_store *fake, const struct uuid *room, const struct uuid *user);
+void fake_store_member_gone(
+	struct fake_store *fake, const struct uuid *room, const struct uuid *user);
+/* Answers its number. */
+uint64_t fake_store_message(struct fake_store *fake, const struct uuid *room,
+	const struct uuid *sender, const char *content);
+/* The numbers from first to last are not there any more. */
+void fake_store_purge(
+	struct fake_store *fake, const struct uuid *room, uint64_t first, uint64_t last);
+uint64_t fake_store_head(const struct fake_store *fake, const struct uuid *room);
+bool fake_store_is_member(
+	const struct fake_store *fake, const struct uuid *room, const struct uuid *user);
+
+#endif

@@ -1,0 +1,164 @@
+/* SQLite's files while they are open: locks and damage that others make, requests that fail. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "lib/base/err.h"
+#include "lib/store/sqlite.h"
+#include "tests/unit/store_help.h"
+
+static int setup(void **state)
+{
+	*state = mem_zalloc(sizeof(struct store_test));
+	store_test_init(*state);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	store_test_finish(*state);
+	free(*state);
+	return 0;
+}
+
+static void a_lock_of_another_program_is_waited_for_a_while(void **state)
+{
+	struct store_test *t = *state;
+	struct sqlite *db = NULL;
+	struct append_item item;
+	struct buf why;
+
+	buf_init(&why);
+	store_test_open(t);
+	struct uuid room = test_room(t, "a", 1);
+	assert_int_equal(sqlite_open(t->path, SQLITE_MODE_WRITER, &db, &why), 0);
+	assert_int_equal(sqlite_run_plain(db, SQL_BEGIN_WRITE), 0);
+	item = test_item(room, test_user(1), "1", "text");
+	assert_int_equal(test_append(t, &item, 1), ERR_BUSY);
+	assert_int_equal(item.outcome, APPEND_FAILED);
+	struct store_page page = {.room = room, .limit = 1};
+	assert_int_equal(test_page(t, &page), 0); /* readers do not mind */
+	sqlite_rollback(db);
+	sqlite_close(&db);
+	assert_int_equal(test_append(t, &item, 1), 0);
+	assert_int_equal(item.outcome, APPEND_STORED);
+}
+
+static void errors_of_reading_are_told(void **state)
+{
+	struct store_test *t = *state;
+
+	store_test_open(t);
+	struct store_page page = {.room = test_room(t, "a", 1), .limit = 1};
+	assert_int_equal(test_page(t, &page), 0);
+	assert_null(page.call.why);
+	store_test_sql(t, "DROP TABLE messages");
+	assert_int_equal(test_page(t, &page), ERR_INTERNAL);
+	assert_non_null(strstr(page.call.why, "messages"));
+	struct append_item item = test_item(page.room, test_user(1), "1", "text");
+	assert_int_equal(test_append(t, &item, 1), 0);
+	assert_int_equal(item.outcome, APPEND_FAILED);
+	assert_int_equal(item.err, ERR_INTERNAL);
+	struct store_room_find find = {.ref = BYTES_LIT("a")};
+	assert_int_equal(test_find(t, &find), 0);
+}
+
+/* Straight to SQLite, which our own connections keep from editing its schema. */
+static void edit(const struct store_test *t, const char *sql)
+{
+	sqlite3 *db = NULL;
+
+	assert_int_equal(sqlite3_open(t->path, &db), SQLITE_OK);
+	if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK) {
+		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+	}
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+/* An entry of an index that leads to no row: found only where it is touched. The row is deleted
+ * while the schema does not show the index. */
+static void make_dangling_entry(struct store_test *t)
+{
+	store_close(&t->store);
+	edit(t, "CREATE TABLE kept AS SELECT * FROM sqlite_master WHERE name = 'messages_once';"
+		"PRAGMA writable_schema = ON;"
+		"DELETE FROM sqlite_master WHERE name = 'messages_once';"
+		"PRAGMA schema_version = 1000;");
+	edit(t, "DELETE FROM messages WHERE rowid = 1;"
+		"PRAGMA writable_schema = ON;"
+		"INSERT INTO sqlite_master SELECT * FROM kept;"
+		"PRAGMA schema_version = 2000;");
+}
+
+static void damage_of_one_room_is_its_own(void **state)
+{
+	struct store_test *t = *state;
+
+	store_test_open(t);
+	struct uuid bad = test_room(t, "bad", 1), good = test_room(t, "good", 1);
+	test_send(t, bad, test_user(1), "1", "text");
+	test_send(t, good, test_user(1), "0", "text");
+	make_dangling_entry(t);
+	store_test_open(t);
+	struct append_item items[] = {
+		test_item(good, test_user(1), "1", "text"),
+		test_item(bad, test_user(1), "1", "text"),
+		test_item(good, test_user(1), "2", "text"),
+		test_item(bad, test_user(1), "2", "text"),
+	};
+	assert_int_equal(test_append(t, items, 4), 0);
+	assert_int_equal(items[0].outcome, APPEND_STORED);
+	assert_int_equal(items[0].seq, 2);
+	assert_int_equal(items[1].outcome, APPEND_FAILED);
+	assert_int_equal(items[1].err, ERR_CORRUPT);
+	assert_int_equal(items[2].outcome, APPEND_STORED);
+	assert_int_equal(items[2].seq, 3);
+	assert_int_equal(items[3].outcome, APPEND_STORED);
+	assert_int_equal(items[3].seq, 2);
+}
+
+/* The room is written before its member fails; its neighbours in the transaction stay. */
+static void what_fails_half_way_is_undone(void **state)
+{
+	struct store_test *t = *state;
+	struct store_new_member member = {.user = test_user(77)};
+	struct store_room_create req = {.members = &member, .member_count = 1};
+	struct store_room_find find = {.ref = BYTES_LIT("half")};
+	struct append_item item;
+	struct store_append send = {.items = &item, .count = 1};
+
+	store_test_open(t);
+	struct uuid room = test_room(t, "a", 1);
+	store_test_sql(t, "CREATE TRIGGER bad BEFORE INSERT ON participants"
+			  " WHEN substr(new.user_id, 16) = x'4d'"
+			  " BEGIN SELECT raise(ABORT, 'not this one'); END");
+	req.room = (struct room_row){.id = test_user(50), .alias = BYTES_LIT("half")};
+	item = test_item(room, test_user(1), "1", "text");
+	store_test_call(t, &send.call);
+	store_test_call(t, &req.call);
+	assert_int_equal(store_room_create(t->store, &req), 0);
+	assert_int_equal(store_append(t->store, &send), 0);
+	assert_int_equal(store_test_wait(t, &req.call, 0), ERR_INTERNAL);
+	assert_non_null(strstr(req.call.why, "not this one"));
+	assert_int_equal(store_test_wait(t, &send.call, 0), 0);
+	assert_int_equal(item.outcome, APPEND_STORED);
+	assert_int_equal(test_find(t, &find), ERR_NOT_FOUND);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_lock_of_another_program_is_waited_for_a_while),
+		TEST(errors_of_reading_are_told),
+		TEST(damage_of_one_room_is_its_own),
+		TEST(what_fails_half_way_is_undone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
