@@ -274,12 +274,13 @@ lint:
 	@wc -l $(C_FILES) | awk '$$2 != "total" && $$1 > 500 { print $$2 ": " $$1 " lines, at most 500" }'
 	@if command -v cppcheck >/dev/null; then \
 		cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr --suppress=missingIncludeSystem \
-			-D_GNU_SOURCE -D__VA_OPT__\(x\)=x -I. -j$(JOBS) lib chatd chatctl; \
+			--suppress=preprocessorErrorDirective --suppress=uninitvar --suppress=legacyUninitvar \
+			-D_GNU_SOURCE -I. -j$(JOBS) lib chatd chatctl; \
 	else echo "cppcheck is not here"; fi
 	@if command -v shellcheck >/dev/null; then shellcheck $(SHELL_FILES); else echo "shellcheck is not here"; fi
 	@if command -v clang-tidy >/dev/null; then \
-		echo $(C_SOURCES) | xargs -n4 -P$(JOBS) clang-tidy --quiet --checks='$(TIDY_CHECKS)' -- \
-			-std=gnu11 -D_GNU_SOURCE -DCHATD_VERSION='"$(VERSION)"' -I. -I$(O)/gen $(PKG_CFLAGS); \
+		printf '%s\n' $(C_SOURCES) | xargs -n 4 -P $(JOBS) sh -c 'clang-tidy --quiet --checks="$(TIDY_CHECKS)" \
+			"$$@" -- -std=gnu11 -D_GNU_SOURCE -DCHATD_VERSION="\"$(VERSION)\"" -I. -I$(O)/gen $(PKG_CFLAGS)' sh; \
 	else echo "clang-tidy is not here"; fi
 
 .PHONY: install

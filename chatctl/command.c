@@ -233,6 +233,7 @@ static int one_word(struct parser *parser, const char *word)
 static void find_format(struct parser *parser)
 {
 	struct failure ignored = {.arena = parser->invocation->arena};
+	struct failure *told = parser->failure;
 	parser->failure = &ignored;
 	while (parser->at < parser->argc) {
 		const char *word = parser->argv[parser->at++];
@@ -242,6 +243,7 @@ static void find_format(struct parser *parser)
 			long_option(parser, word);
 		}
 	}
+	parser->failure = told;
 }
 
 static int all_words(struct parser *parser)

@@ -161,7 +161,7 @@ part_tsan() {
   # shellcheck disable=SC2086 # a list of words
   unit tsan $tests
   CHATD_BIN=$OUT/tsan/chatd CHATCTL_BIN=$OUT/tsan/chatctl CHATD_BIN_PREFIX=$fixed_layout \
-    live 'functional smoke (tsan)' node tests/func/run.js tests/func/smoke.test.js
+    live 'functional smoke (tsan)' node tests/func/run.js tests/func/smoke.test.js tests/func/rooms.test.js
 }
 
 part_hardening() {

@@ -222,11 +222,22 @@ void conn_abort(struct conn *conn)
 	transport->ops->abort(transport);
 }
 
-void conn_drop_slow(struct conn *conn)
+static void conn_note_slow(const struct conn *conn)
 {
 	conn->sv->metrics->slow_clients_dropped++;
 	log_event(LOG_INFO, "slow client dropped", LOG_STR("connection", conn->id_text),
 		LOG_INT("queued", conn_queued(conn)));
+}
+
+void conn_drop_greedy(struct conn *conn)
+{
+	conn_note_slow(conn);
+	conn_abort(conn);
+}
+
+void conn_drop_slow(struct conn *conn)
+{
+	conn_note_slow(conn);
 	conn_close(conn, "Connection closed: it reads too slowly.", true);
 }
 
@@ -236,11 +247,47 @@ static const struct hub_codec *conn_codec(const struct conn *conn)
 	return conn->codec != NULL ? conn->codec : &hub_codec_json;
 }
 
-/* Takes whole records off *input until none is left, input is held, or the connection ends. */
+static bool conn_waits(const struct conn *conn)
+{
+	return conn->held || conn->choked;
+}
+
+/* Nothing is read while something that was read waits, so that what waits is bounded. */
+static void conn_set_reading(struct conn *conn)
+{
+	bool pause = conn_waits(conn) || list_linked(&conn->in_resumed);
+	if (conn->state == CONN_ENDED || pause == conn->paused) {
+		return;
+	}
+	conn->paused = pause;
+	if (pause) {
+		conn->transport->ops->pause(conn->transport);
+	} else {
+		conn->transport->ops->resume(conn->transport);
+	}
+}
+
+/* Who does not read its answers is not served more of them. */
+static bool conn_choke(struct conn *conn)
+{
+	conn->choked = conn_queued(conn) > conn->sv->conf->limits.send_queue / 2;
+	return conn->choked;
+}
+
+/* What waited goes on at the end of the turn; where nothing did, reading goes on. */
+static void conn_go_on(struct conn *conn)
+{
+	if (conn->input.len > 0 && !conn_waits(conn)) {
+		conns_mark_resumed(conn->sv->conns, conn);
+	}
+	conn_set_reading(conn);
+}
+
+/* Takes whole records off *input until none is left, input waits, or the connection ends. */
 static void conn_take_records(struct conn *conn, struct bytes *input)
 {
 	size_t max = conn->sv->conf->hub.max_message_size;
-	while (conn->state != CONN_ENDED && !conn->held && input->len > 0) {
+	while (conn->state != CONN_ENDED && input->len > 0 && !conn->held && !conn_choke(conn)) {
 		struct bytes record;
 		int err = conn_codec(conn)->next_record(input, max, &conn->scanned, &record);
 		if (err == ERR_AGAIN) {
@@ -268,7 +315,7 @@ static void conn_drop_scratch(struct conn *conn)
 
 void conn_take_input(struct conn *conn)
 {
-	if (conn->held || conn->in_input || conn->state == CONN_ENDED) {
+	if (conn_waits(conn) || conn->in_input || conn->state == CONN_ENDED) {
 		return;
 	}
 	struct bytes input = buf_bytes(&conn->input);
@@ -281,6 +328,7 @@ void conn_take_input(struct conn *conn)
 		buf_consume(&conn->input, conn->input.len - input.len);
 	}
 	conn_drop_scratch(conn);
+	conn_set_reading(conn);
 }
 
 static void conn_keep(struct conn *conn, struct bytes rest)
@@ -299,7 +347,7 @@ static void conn_on_payload(void *ctx, struct bytes payload)
 	if (conn->state == CONN_ENDED) {
 		return;
 	}
-	if (conn->held || conn->in_input || list_linked(&conn->in_resumed)) {
+	if (conn_waits(conn) || conn->in_input || list_linked(&conn->in_resumed)) {
 		conn_keep(conn, payload);
 		return;
 	}
@@ -317,6 +365,7 @@ static void conn_on_payload(void *ctx, struct bytes payload)
 		conn_keep(conn, payload);
 	}
 	conn_drop_scratch(conn);
+	conn_set_reading(conn);
 }
 
 static void conn_on_end(void *ctx, int err)
@@ -331,6 +380,9 @@ static void conn_on_end(void *ctx, int err)
 static void conn_on_drain(void *ctx)
 {
 	struct conn *conn = ctx;
+	if (conn->choked && !conn_choke(conn)) {
+		conn_go_on(conn);
+	}
 	if (conn->state == CONN_OPEN && conn->events->on_drain != NULL) {
 		conn->events->on_drain(conn);
 	}
@@ -346,7 +398,7 @@ void conn_hold(struct conn *conn)
 {
 	if (!conn->held && conn->state != CONN_ENDED) {
 		conn->held = true;
-		conn->transport->ops->pause(conn->transport);
+		conn_set_reading(conn);
 	}
 }
 
@@ -356,10 +408,7 @@ void conn_release(struct conn *conn)
 		return;
 	}
 	conn->held = false;
-	conn->transport->ops->resume(conn->transport);
-	if (conn->input.len > 0) {
-		conns_mark_resumed(conn->sv->conns, conn);
-	}
+	conn_go_on(conn);
 }
 
 void conn_set_principal(struct conn *conn, struct principal *principal)
@@ -390,6 +439,7 @@ struct conn *conn_open(struct services *sv, struct transport *transport,
 	op_caller_init(&conn->caller, NULL); /* the hub gives its events with the handshake */
 	list_init(&conn->calls);
 	list_init(&conn->rooms);
+	list_init(&conn->catchups);
 	conn->opened_us = conn->last_received_us = loop_now_us(sv->loop);
 	transport_own(transport, &conn_transport_events, conn);
 	transport->ops->set_low(transport, sv->conf->limits.send_queue / 2);

@@ -62,6 +62,7 @@ struct conn {
 	struct op_caller caller; /* of its operations */
 	struct list calls; /* the hub's: calls in their order */
 	struct list rooms; /* room_entry of each room */
+	struct list catchups; /* the rooms': those that wait until another has read its page */
 	void *waiting; /* the hub's: a call that waits for its permit */
 	uint64_t opened_us, last_received_us, last_ping_us;
 	uint64_t hold_until_us; /* restored rooms go live then; 0: they are, or there are none */
@@ -69,6 +70,9 @@ struct conn {
 	unsigned running; /* the hub's: calls that hold a permit */
 	bool client_pings; /* its first Ping armed the client time-out */
 	bool held; /* input waits for conn_release() */
+	bool choked; /* input waits until the peer has read more of its answers */
+	bool paused; /* the transport reads nothing: what was read waits */
+	bool catchup_reading; /* the rooms': a page is being read for it */
 	bool in_input; /* records are being taken off: no second loop */
 	bool has_claim; /* came by negotiate: claims know it */
 	unsigned claim_worker;
@@ -97,9 +101,11 @@ void conn_fail(struct conn *conn, const char *detail);
 
 /* The handshake did not come in time. */
 void conn_expire_handshake(struct conn *conn);
-/* The reader is too slow: it is told to come back, and the connection ends without waiting for its
- * queue. */
+/* The reader is too slow: it is told to come back, behind what is queued, which has close_timeout to
+ * leave. */
 void conn_drop_slow(struct conn *conn);
+/* The same where memory is short: its queue goes at once. */
+void conn_drop_greedy(struct conn *conn);
 /* Ends without a word. */
 void conn_abort(struct conn *conn);
 

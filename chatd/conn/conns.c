@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "chatd/transport/ws.h"
 #include "lib/base/err.h"
 #include "lib/base/log.h"
 #include "lib/conf/conf.h"
@@ -58,7 +59,10 @@ static void conns_drop_over(void *ctx)
 	struct conns *conns = ctx;
 	struct list_node *node;
 	while ((node = list_pop(&conns->over)) != NULL) {
-		conn_drop_slow(CONTAINER_OF(node, struct conn, in_over));
+		struct conn *conn = CONTAINER_OF(node, struct conn, in_over);
+		if (conn_queued(conn) > conns->sv->conf->limits.send_queue) {
+			conn_drop_slow(conn);
+		}
 	}
 }
 
@@ -132,7 +136,7 @@ static void conns_look_at(struct conns *conns, struct conn *conn, uint64_t now, 
 		conn_drop_slow(conn);
 		return;
 	}
-	if (conn->client_pings && !conn->held &&
+	if (conn->client_pings && !conn->paused &&
 		now - conn->last_received_us >= conf->hub.client_timeout_us) {
 		conn_fail(conn,
 			"OperationCanceledException: Client hasn't sent a message/ping within "
@@ -161,24 +165,42 @@ static void conns_drain_some(struct conns *conns, uint64_t now)
 	}
 }
 
-/* All send queues together are bounded: the largest is closed first. */
+/* The one with the most in its send queue, or NULL where all are empty; *ret_total: in all. */
+static struct conn *conns_largest(const struct conns *conns, size_t *ret_total)
+{
+	struct conn *largest = NULL;
+	size_t most = 0;
+	*ret_total = 0;
+	LIST_FOREACH (&conns->all, node) {
+		struct conn *conn = CONTAINER_OF(node, struct conn, in_conns);
+		size_t queued = conn_queued(conn);
+		*ret_total += queued;
+		if (queued > most) {
+			most = queued;
+			largest = conn;
+		}
+	}
+	return largest;
+}
+
+/* All send queues together are bounded. Those of sockets that are closing go first, then the
+ * largest; without a Close, which would wait behind the very queue that has to go. */
 static void conns_bound_memory(struct conns *conns)
 {
-	size_t max = conns->sv->conf->limits.send_memory / conns->sv->worker_count;
-	while (stream_pool_queued(conns->sv->streams) > max) {
-		struct conn *largest = NULL;
-		size_t most = 0;
-		LIST_FOREACH (&conns->all, node) {
-			struct conn *conn = CONTAINER_OF(node, struct conn, in_conns);
-			if (conn_queued(conn) > most) {
-				most = conn_queued(conn);
-				largest = conn;
-			}
-		}
-		if (largest == NULL) {
+	struct services *sv = conns->sv;
+	size_t max = sv->conf->limits.send_memory / sv->worker_count;
+	size_t queued = stream_pool_queued(sv->streams);
+	size_t total = 0;
+	if (queued <= max) {
+		return;
+	}
+	ws_pool_drop_closing(sv->sockets, queued - max);
+	for (;;) {
+		struct conn *largest = conns_largest(conns, &total);
+		if (total <= max) {
 			return;
 		}
-		conn_drop_slow(largest);
+		conn_drop_greedy(largest);
 	}
 }
 
@@ -308,7 +330,8 @@ void conns_mark_over(struct conns *conns, struct conn *conn)
 {
 	if (!list_linked(&conn->in_over)) {
 		list_append(&conns->over, &conn->in_over);
-		loop_defer(conns->sv->loop, &conns->dropping, LOOP_GATHER);
+		/* Behind the write: what the peer takes at once is not held against it. */
+		loop_defer(conns->sv->loop, &conns->dropping, LOOP_FLUSH);
 	}
 }
 

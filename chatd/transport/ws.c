@@ -9,6 +9,9 @@
 
 /* How often the closing ones are looked at. */
 #define CLOSING_SWEEP_US 100000
+/* While more is queued, of the pings only the last is answered (RFC 6455 section 5.5.3), and later:
+ * a peer that pings and does not read would fill our memory with pongs. */
+#define PONG_QUEUE_MAX 4096
 
 enum ws_state {
 	WS_OPEN, /* owned; bytes go both ways */
@@ -32,9 +35,11 @@ struct ws {
 	struct list_node in_closing;
 	uint64_t deadline_us; /* WS_CLOSING */
 	enum ws_state state;
+	bool pong_due; /* payload of the ping to be answered is in pong */
 	bool in_events; /* inside on_data: freeing waits */
 	bool free_later; /* to be freed when on_data returns */
 	struct ws_reader reader;
+	struct buf pong;
 };
 
 static struct ws *ws_of(struct transport *transport)
@@ -64,6 +69,7 @@ static void ws_free(struct ws *ws)
 		return;
 	}
 	ws_reader_finish(&ws->reader);
+	buf_finish(&ws->pong);
 	free(ws);
 }
 
@@ -85,6 +91,26 @@ static void ws_send_close(struct ws *ws, uint16_t code)
 	char payload[WS_CONTROL_MAX];
 	size_t len = ws_write_close(payload, code, BYTES_NONE);
 	ws_send_frame(ws, WS_CLOSE, bytes_of(payload, len));
+}
+
+static void ws_take_ping(struct ws *ws, struct bytes payload)
+{
+	if (stream_queued(ws->stream) <= PONG_QUEUE_MAX) {
+		ws_send_frame(ws, WS_PONG, payload);
+		return;
+	}
+	ws->pong.len = 0;
+	buf_append_bytes(&ws->pong, payload);
+	ws->pong_due = true;
+}
+
+static void ws_send_due_pong(struct ws *ws)
+{
+	if (ws->pong_due && ws->state == WS_OPEN && stream_queued(ws->stream) <= PONG_QUEUE_MAX) {
+		ws->pong_due = false;
+		ws_send_frame(ws, WS_PONG, buf_bytes(&ws->pong));
+		buf_finish(&ws->pong);
+	}
 }
 
 /* Tells the owner, if there is one, and lets go of it. */
@@ -145,7 +171,7 @@ static void ws_take_event(struct ws *ws, const struct ws_event *event)
 		break;
 	case WS_EVENT_PING:
 		if (ws->state == WS_OPEN) {
-			ws_send_frame(ws, WS_PONG, event->payload);
+			ws_take_ping(ws, event->payload);
 		}
 		break;
 	case WS_EVENT_PONG:
@@ -195,6 +221,7 @@ static void ws_on_end(void *ctx, int err)
 static void ws_on_drain(void *ctx)
 {
 	struct ws *ws = ctx;
+	ws_send_due_pong(ws);
 	if (ws->base.events != NULL) {
 		ws->base.events->on_drain(ws->base.ctx);
 	}
@@ -301,6 +328,22 @@ struct ws_pool *ws_pool_create(struct loop *loop, const struct ws_params *params
 void ws_pool_set_params(struct ws_pool *pool, const struct ws_params *params)
 {
 	pool->params = *params;
+}
+
+void ws_pool_drop_closing(struct ws_pool *pool, size_t bytes)
+{
+	size_t dropped = 0;
+	LIST_FOREACH (&pool->closing, node) {
+		struct ws *ws = CONTAINER_OF(node, struct ws, in_closing);
+		size_t queued = stream_queued(ws->stream);
+		if (dropped >= bytes) {
+			return;
+		}
+		if (queued > 0) {
+			dropped += queued;
+			ws_end_reset(ws, ERR_NOMEM);
+		}
+	}
 }
 
 size_t ws_pool_closing(const struct ws_pool *pool)
