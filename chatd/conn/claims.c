@@ -78,6 +78,7 @@ static void claims_note_end(struct claims *claims, const struct uuid *id, uint64
 		return;
 	}
 	struct claim *claim = CONTAINER_OF(node, struct claim, node);
+	list_remove(&claim->in_ended); /* it may be said twice */
 	claim->forget_us = loop_now_us(claims->sv->loop) + keep_us;
 	list_append(&claims->ended, &claim->in_ended);
 	claims_forget(claims);

@@ -101,8 +101,8 @@ void conn_fail(struct conn *conn, const char *detail);
 
 /* The handshake did not come in time. */
 void conn_expire_handshake(struct conn *conn);
-/* The reader is too slow: it is told to come back, behind what is queued, which has close_timeout to
- * leave. */
+/* The reader is too slow: it is told to come back, behind what is queued, which has close_timeout
+ * to leave. */
 void conn_drop_slow(struct conn *conn);
 /* The same where memory is short: its queue goes at once. */
 void conn_drop_greedy(struct conn *conn);

@@ -73,6 +73,7 @@ struct outmsg *outmsg_end(struct outmsg_builder *builder)
 	struct outmsg *msg = mem_zalloc(sizeof(*msg));
 	atomic_init(&msg->refs, 1);
 	msg->count = builder->count;
+	builder->count = 0;
 	for (unsigned id = 0; id < HUB_CODEC_COUNT; id++) {
 		struct buf *form = &builder->forms[id];
 		if (form->len == 0) {

@@ -155,7 +155,7 @@ static void mark_uncertain(struct call *call)
 /* ---- permits ---- */
 
 /* Messages to the room of those under way ride along on their permit; other calls wait until all of
- * them have ended. */
+ * them have ended. Those that ended behind a slow one count: their answers are kept for it. */
 static bool may_run(const struct conn *conn, const struct call *call)
 {
 	if (conn->state != CONN_OPEN) {
@@ -164,13 +164,7 @@ static bool may_run(const struct conn *conn, const struct call *call)
 	unsigned permits = 0;
 	unsigned row = 0;
 	LIST_FOREACH (&conn->calls, node) {
-		const struct call *other = CONTAINER_OF(node, const struct call, node);
-		if (other->state != CALL_RUNNING) {
-			continue;
-		}
-		if (same_row(other, call)) {
-			row++;
-		}
+		row += same_row(CONTAINER_OF(node, const struct call, node), call) ? 1 : 0;
 		permits++;
 	}
 	if (row > 0 && row == permits) {

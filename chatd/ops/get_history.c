@@ -3,8 +3,12 @@
 #include "chatd/ops/ops.h"
 #include "chatd/room/render.h"
 #include "lib/base/err.h"
+#include "lib/conf/conf.h"
 
 #define LIMIT_DEFAULT 50
+/* Of send_queue: a page of large messages is shorter than was asked for, so that no client is
+ * dropped for its own question. */
+#define SEND_QUEUE_PART 2
 
 struct get_history {
 	struct room_access access;
@@ -33,6 +37,7 @@ static int read_page(struct op *op)
 		params->before_given == PARAM_PRESENT ? (uint64_t)params->before : 0;
 	state->page.newest = !forward;
 	state->page.limit = LIMIT_DEFAULT;
+	state->page.max_bytes = op->sv->conf->limits.send_queue / SEND_QUEUE_PART;
 	if (params->limit_given == PARAM_PRESENT) {
 		state->page.limit = (uint32_t)params->limit;
 	}

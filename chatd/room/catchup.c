@@ -10,14 +10,18 @@
 #include "lib/metrics/metrics.h"
 
 #define PAGE 100
+/* Of send_queue: large messages make shorter pages, which with their escapes find room in the half
+ * that is free. */
+#define SEND_QUEUE_PART 16
 /* While the store does not answer, reading is tried again after this. */
 #define RETRY_US 500000
 
-/* Reads pages for one entry, the next one when the send queue is below half. It outlives its entry
- * while a read is under way. */
+/* Reads pages for one entry, the next one when the send queue is below half and no other entry of
+ * the connection reads. It outlives its entry while a read is under way. */
 struct catchup {
 	struct rooms *rooms;
 	struct room_entry *entry; /* NULL once the entry has gone */
+	struct list_node queued; /* of conn->catchups, while another one reads */
 	uint64_t next; /* first number that was not sent */
 	uint64_t last; /* last number to send; 0: up to the feed's head, then the entry is LIVE */
 	struct list waiters;
@@ -27,6 +31,7 @@ struct catchup {
 };
 
 static void catchup_go(struct catchup *catchup);
+static void catchups_next(struct conn *conn);
 
 static struct catchup *catchup_create(struct room_entry *entry, uint64_t next, uint64_t last)
 {
@@ -62,6 +67,7 @@ static void catchup_tell(struct catchup *catchup, uint64_t upto, int err)
 
 static void catchup_free(struct catchup *catchup)
 {
+	list_remove(&catchup->queued);
 	loop_timer_destroy(&catchup->retry);
 	arena_destroy(&catchup->page.call.arena);
 	free(catchup);
@@ -115,8 +121,11 @@ static void catchup_send(struct catchup *catchup)
 		outmsg_add(&builder, &message);
 		catchup->next = page->rows[i].seq + 1;
 	}
-	if (page->count < page->limit && catchup->next <= bound) {
-		catchup->next = bound + 1; /* purged */
+	/* What the page lacks was purged, but only as far as its snapshot goes: the head may have risen
+	 * since. */
+	uint64_t known = page->last_seq < bound ? page->last_seq : bound;
+	if (page->count < page->limit && !page->cut && catchup->next <= known) {
+		catchup->next = known + 1;
 	}
 	if (builder.count == 0) {
 		return;
@@ -146,6 +155,7 @@ static void catchup_read_done(struct store_call *call, int err)
 {
 	struct store_page *page = CONTAINER_OF(call, struct store_page, call);
 	struct catchup *catchup = CONTAINER_OF(page, struct catchup, page);
+	struct conn *conn = catchup->entry != NULL ? catchup->entry->conn : NULL;
 	catchup->rooms->pending--;
 	if (catchup->entry != NULL) {
 		catchup_take(catchup, err); /* the entry may go meanwhile: reading is still set */
@@ -155,9 +165,14 @@ static void catchup_read_done(struct store_call *call, int err)
 	if (catchup->entry == NULL) {
 		catchup_free(catchup);
 	} else if (err != 0) {
+		conn->catchup_reading = false;
 		catchup_pause(catchup);
 	} else {
+		conn->catchup_reading = false;
 		catchup_go(catchup);
+	}
+	if (conn != NULL) {
+		catchups_next(conn);
 	}
 }
 
@@ -170,6 +185,7 @@ static void catchup_read(struct catchup *catchup)
 		.after_seq = catchup->next - 1,
 		.before_seq = catchup->last != 0 ? catchup->last + 1 : 0,
 		.limit = PAGE,
+		.max_bytes = sv->conf->limits.send_queue / SEND_QUEUE_PART,
 	};
 	store_call_init(&page->call, services_mailbox(sv), arena_create(8192), catchup_read_done);
 	int err = store_page(sv->store, page);
@@ -179,6 +195,7 @@ static void catchup_read(struct catchup *catchup)
 		return;
 	}
 	catchup->reading = true;
+	catchup->entry->conn->catchup_reading = true;
 	catchup->rooms->pending++;
 }
 
@@ -198,8 +215,25 @@ static void catchup_go(struct catchup *catchup)
 		catchup_finish(catchup);
 		return;
 	}
-	if (catchup_may_send(catchup)) {
+	if (!catchup_may_send(catchup)) {
+		return;
+	}
+	struct conn *conn = catchup->entry->conn;
+	if (!conn->catchup_reading) {
+		list_remove(&catchup->queued);
 		catchup_read(catchup);
+	} else if (!list_linked(&catchup->queued)) {
+		list_append(&conn->catchups, &catchup->queued);
+	}
+}
+
+/* The turn of those that waited for another's page. */
+static void catchups_next(struct conn *conn)
+{
+	struct list_node *node;
+	while (conn->state != CONN_ENDED && !conn->catchup_reading &&
+		(node = list_pop(&conn->catchups)) != NULL) {
+		catchup_go(CONTAINER_OF(node, struct catchup, queued));
 	}
 }
 
@@ -226,12 +260,17 @@ static void catchup_abandon(struct catchup **catchup)
 	if (gone == NULL) {
 		return;
 	}
+	struct conn *conn = gone->entry->conn;
 	gone->entry = NULL;
+	list_remove(&gone->queued);
 	loop_timer_destroy(&gone->retry);
 	catchup_tell(gone, UINT64_MAX, ERR_CLOSED);
 	if (!gone->reading) {
 		catchup_free(gone);
+		return;
 	}
+	conn->catchup_reading = false;
+	catchups_next(conn);
 }
 
 void entry_stop(struct room_entry *entry)

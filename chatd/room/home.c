@@ -109,18 +109,35 @@ static void homes_answer_batch(struct homes *homes, size_t count)
 	}
 }
 
+/* The room whose feed has something new, or NULL. A repeat is new where its first try was committed
+ * without an answer. */
+static struct home_room *homes_take_stored(struct homes *homes, const struct append_item *item)
+{
+	struct home_room *room = NULL;
+	if (item->outcome == APPEND_STORED) {
+		homes->sv->metrics->messages_stored++;
+		room = homes_room(homes, &item->room);
+		home_room_stored(room, item);
+	} else if (item->outcome == APPEND_REPEATED) {
+		struct map_node *node = map_find(&homes->rooms, uuid_bytes(&item->room));
+		room = node != NULL ? CONTAINER_OF(node, struct home_room, node) : NULL;
+		if (room != NULL) {
+			home_room_repeated(room, item);
+		}
+	}
+	return room;
+}
+
 static void homes_publish_batch(struct homes *homes, size_t count)
 {
 	struct list touched;
 	list_init(&touched);
 	for (size_t i = 0; i < count; i++) {
 		const struct append_item *item = &homes->items[i];
-		if (item->outcome != APPEND_STORED) {
+		struct home_room *room = homes_take_stored(homes, item);
+		if (room == NULL) {
 			continue;
 		}
-		homes->sv->metrics->messages_stored++;
-		struct home_room *room = homes_room(homes, &item->room);
-		home_room_stored(room, item);
 		if (!list_linked(&room->touched)) {
 			list_append(&touched, &room->touched);
 		}
@@ -131,33 +148,44 @@ static void homes_publish_batch(struct homes *homes, size_t count)
 	}
 }
 
-/* Nobody knows whether the batch took effect: the same keys are tried again, and one of the two
- * wins. */
-static void homes_retry_batch(struct homes *homes, size_t count)
+/* Whether it took effect was unknown, and may still be: only an answer of the store settles that. */
+static bool send_tries_again(struct home_send *send, int err, uint64_t now)
 {
-	uint64_t now = loop_now_us(homes->sv->loop);
-	for (size_t i = count; i > 0; i--) {
-		struct home_send *send = homes->sends[i - 1];
-		if (send->give_up_us == 0) {
-			send->give_up_us = now + UNCERTAIN_US;
-		}
-		if (now >= send->give_up_us) {
-			call_answer(&send->call, ERR_UNCERTAIN);
-			continue;
-		}
-		list_prepend(&homes->queue, &send->node);
-		homes->queued++;
+	if (send->give_up_us == 0 && err == ERR_UNCERTAIN) {
+		send->give_up_us = now + UNCERTAIN_US;
 	}
-	loop_timer_set(homes->again, UNCERTAIN_PAUSE_US);
+	return send->give_up_us > now;
 }
 
+/* Those of unknown fate are tried again under the same keys, before all others: one of the two
+ * wins. The rest is told. */
 static void homes_fail_batch(struct homes *homes, size_t count, int err)
+{
+	uint64_t now = loop_now_us(homes->sv->loop);
+	struct list again;
+	list_init(&again);
+	for (size_t i = 0; i < count; i++) {
+		struct home_send *send = homes->sends[i];
+		if (send_tries_again(send, err, now)) {
+			list_append(&again, &send->node);
+		} else {
+			call_answer(&send->call, send->give_up_us != 0 ? ERR_UNCERTAIN : err);
+		}
+	}
+	struct list_node *node;
+	while ((node = again.head.prev) != &again.head) {
+		list_remove(node);
+		list_prepend(&homes->queue, node);
+		homes->queued++;
+		loop_timer_set(homes->again, UNCERTAIN_PAUSE_US);
+	}
+	loop_defer(homes->sv->loop, &homes->gather, LOOP_GATHER);
+}
+
+static void homes_log_failure(const struct homes *homes, size_t count, int err)
 {
 	log_event(LOG_ERROR, "messages not stored", LOG_STR("error", err_code(err)),
 		LOG_STR("why", homes->append.call.why), LOG_INT("count", count));
-	for (size_t i = 0; i < count; i++) {
-		call_answer(&homes->sends[i]->call, err);
-	}
 }
 
 static void homes_on_append(struct store_call *call, int err)
@@ -166,16 +194,14 @@ static void homes_on_append(struct store_call *call, int err)
 		CONTAINER_OF(CONTAINER_OF(call, struct store_append, call), struct homes, append);
 	size_t count = homes->append.count;
 	homes->in_flight = false;
-	if (err == 0) {
-		homes->sv->metrics->store_batches++;
-		homes_publish_batch(homes, count);
-		homes_answer_batch(homes, count);
-	} else if (err == ERR_UNCERTAIN) {
-		homes_retry_batch(homes, count);
-		return;
-	} else {
+	if (err != 0) {
+		homes_log_failure(homes, count, err);
 		homes_fail_batch(homes, count, err);
+		return;
 	}
+	homes->sv->metrics->store_batches++;
+	homes_publish_batch(homes, count);
+	homes_answer_batch(homes, count);
 	loop_defer(homes->sv->loop, &homes->gather, LOOP_GATHER);
 }
 
@@ -205,8 +231,8 @@ static void homes_gather(void *ctx)
 	if (err != 0) {
 		homes->in_flight = false;
 		homes->append.call.why = NULL;
+		homes_log_failure(homes, count, err);
 		homes_fail_batch(homes, count, err);
-		loop_defer(homes->sv->loop, &homes->gather, LOOP_GATHER);
 	}
 }
 

@@ -74,7 +74,6 @@ static void room_publish_built(struct home_room *room)
 {
 	if (room->builder.count > 0) {
 		struct outmsg *msg = outmsg_end(&room->builder);
-		room->builder.count = 0;
 		room_publish(room, msg, room->first_seq, room->last_seq);
 	}
 	arena_destroy(&room->arena);
@@ -242,6 +241,15 @@ void home_room_stored(struct home_room *room, const struct append_item *item)
 		home_room_member_version(room, item->member_version);
 		room_deliver(room, &row);
 		return;
+	}
+}
+
+void home_room_repeated(struct home_room *room, const struct append_item *item)
+{
+	if (room->feed.next != 0 && item->seq >= room->feed.next) {
+		struct append_item first = *item;
+		first.member_version = room->member_version;
+		home_room_stored(room, &first);
 	}
 }
 

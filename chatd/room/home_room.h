@@ -38,6 +38,9 @@ bool home_room_idle(const struct home_room *room, uint64_t now_us, uint64_t idle
 /* A message of the room was stored. Delivered in its turn; published by the next home_room_flush().
  */
 void home_room_stored(struct home_room *room, const struct append_item *item);
+/* The store had it already. Taken as stored where the feed has not come to its number: then nobody
+ * heard of it. */
+void home_room_repeated(struct home_room *room, const struct append_item *item);
 void home_room_flush(struct home_room *room);
 /* The room's membership has a new version: what is delivered before it is published first. */
 void home_room_member_version(struct home_room *room, uint64_t version);

@@ -138,13 +138,15 @@ static bool is_listed(const struct store_member_list *list, const struct uuid *u
 	return false;
 }
 
-/* Entries of users that are no participants any more go. false: the room went with the last one. */
+/* Entries of users that are no participants any more go, not those of users who joined after the
+ * list was read. false: the room went with the last one. */
 static bool drop_strangers(struct local_room *room, const struct store_member_list *list)
 {
 	uint32_t i = 0;
 	while (i < room->count) {
 		struct room_entry *entry = room->entries[i];
-		if (is_listed(list, &entry->conn->principal->user_id)) {
+		if (entry->member_version > list->member_version ||
+			is_listed(list, &entry->conn->principal->user_id)) {
 			i++;
 			continue;
 		}
@@ -190,9 +192,25 @@ static void check_done(struct store_call *call, int err)
 	free(check);
 }
 
-void local_room_check_members(struct local_room *room)
+/* The question to the store, or NULL where it takes none now. */
+static struct member_check *members_read(struct local_room *room, store_done_fn done)
 {
 	struct services *sv = room->rooms->sv;
+	struct member_check *check = mem_zalloc(sizeof(*check));
+	check->rooms = room->rooms;
+	check->list.room = room->info.id;
+	store_call_init(&check->list.call, services_mailbox(sv), arena_create(4096), done);
+	if (store_member_list(sv->store, &check->list) != 0) {
+		arena_destroy(&check->list.call.arena);
+		free(check);
+		return NULL;
+	}
+	room->rooms->pending++;
+	return check;
+}
+
+void local_room_check_members(struct local_room *room)
+{
 	local_room_set_state(room, LOCAL_CHECKING);
 	for (uint32_t i = 0; i < room->count; i++) {
 		struct room_entry *entry = room->entries[i];
@@ -201,18 +219,57 @@ void local_room_check_members(struct local_room *room)
 			entry->next = room->info.last_seq + 1;
 		}
 	}
-	struct member_check *check = mem_zalloc(sizeof(*check));
-	check->rooms = room->rooms;
-	check->list.room = room->info.id;
-	store_call_init(&check->list.call, services_mailbox(sv), arena_create(4096), check_done);
-	int err = store_member_list(sv->store, &check->list);
-	if (err != 0) {
-		arena_destroy(&check->list.call.arena);
-		free(check);
-		room->check = NULL;
+	room->check = members_read(room, check_done);
+	if (room->check == NULL) {
 		check_later(room);
+	}
+}
+
+/* ---- an entry that came too late ---- */
+
+static void audit_start(struct local_room *room, uint64_t version);
+
+static void audit_done(struct store_call *call, int err)
+{
+	struct store_member_list *list = CONTAINER_OF(call, struct store_member_list, call);
+	struct member_check *check = CONTAINER_OF(list, struct member_check, list);
+	struct local_room *room = local_room_find(check->rooms, &list->room);
+	uint64_t version = room != NULL ? room->audit_version : 0;
+	check->rooms->pending--;
+	if (version != 0) {
+		room->audit_version = 0;
+		if (err != 0) {
+			local_room_check_members(room);
+		} else if (drop_strangers(room, list) && list->member_version < version) {
+			audit_start(room, version);
+		}
+	}
+	arena_destroy(&check->list.call.arena);
+	free(check);
+}
+
+static void audit_start(struct local_room *room, uint64_t version)
+{
+	bool under_way = room->audit_version != 0;
+	room->audit_version = version;
+	if (under_way) {
 		return;
 	}
-	room->check = check;
-	room->rooms->pending++;
+	if (members_read(room, audit_done) == NULL) {
+		room->audit_version = 0;
+		local_room_check_members(room);
+	}
+}
+
+void local_room_check_entry(struct local_room *room, const struct room_entry *entry)
+{
+	if (entry->member_version >= room->info.member_version) {
+		return;
+	}
+	if (room->state == LOCAL_JOINING) {
+		/* The home's answer will differ from it, and then they are read. */
+		room->info.member_version = entry->member_version;
+	} else {
+		audit_start(room, room->info.member_version);
+	}
 }

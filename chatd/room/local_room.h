@@ -25,6 +25,8 @@ struct local_room {
 	struct member_check
 		*check; /* LOCAL_CHECKING: the latest question to the store; older ones are void */
 	struct loop_timer *check_retry;
+	uint64_t audit_version; /* the participants are being read for entries that may be stale,
+				   and must be those of this version or later; 0: they are not */
 };
 
 struct rooms {
@@ -38,6 +40,9 @@ void local_room_set_state(struct local_room *room, enum local_room_state state);
 struct local_room *local_room_get(struct rooms *rooms, const struct room_info *info);
 struct local_room *local_room_find(struct rooms *rooms, const struct uuid *id);
 void local_room_add(struct local_room *room, struct room_entry *entry);
+/* A new entry that was read before the room's last change of membership: its user may have left
+ * since, so the participants are read, and it goes where that is so. */
+void local_room_check_entry(struct local_room *room, const struct room_entry *entry);
 /* The last one gone, the room goes too. */
 void local_room_remove(struct local_room *room, struct room_entry *entry);
 /* Every entry that is not HELD goes on reading where it has to. */

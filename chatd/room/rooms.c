@@ -93,7 +93,9 @@ static struct room_entry *entry_create(
 	entry->room = local_room_get(conn->sv->rooms, info);
 	entry->state = state;
 	entry->next = entry->from = info->last_seq + 1;
+	entry->member_version = info->member_version;
 	local_room_add(entry->room, entry);
+	local_room_check_entry(entry->room, entry);
 	list_append(&conn->rooms, &entry->in_conn);
 	return entry;
 }

@@ -25,6 +25,7 @@ struct room_entry {
 	struct conn *conn;
 	struct local_room *room;
 	uint32_t index; /* in the room's array */
+	uint64_t member_version; /* of the room when the store knew the user as participant */
 	enum entry_state state;
 	uint64_t next; /* HELD, CATCHING_UP: first number that was not sent */
 	uint64_t from; /* everything from here on was or will be sent on this connection without a

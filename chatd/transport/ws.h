@@ -17,7 +17,8 @@ struct ws_pool *ws_pool_create(struct loop *loop, const struct ws_params *params
 void ws_pool_set_params(struct ws_pool *pool, const struct ws_params *params);
 /* Aborts what is still closing. */
 void ws_pool_destroy(struct ws_pool **pool);
-/* Resets closing sockets whose queue still waits, the oldest first, until so many bytes are free. */
+/* Resets closing sockets whose queue still waits, the oldest first, until so many bytes are free.
+ */
 void ws_pool_drop_closing(struct ws_pool *pool, size_t bytes);
 /* Sockets that are closing. */
 size_t ws_pool_closing(const struct ws_pool *pool);

@@ -4,6 +4,9 @@
 #include "lib/store/sqlite_rows.h"
 #include "lib/store/sqlite_store.h"
 
+/* What a message weighs beside what its sender decided. */
+#define ROW_WEIGHT 512
+
 /* ---- the thread ---- */
 
 static void read_one(struct sqlite_connection *connection, struct store_call *call)
@@ -67,8 +70,14 @@ static size_t page_bound(const struct store_page *req, uint64_t after, uint64_t 
 	return rows < req->limit ? (size_t)rows : req->limit;
 }
 
+static size_t row_weight(const struct message_row *row)
+{
+	return ROW_WEIGHT + row->content.len + row->attachment.len;
+}
+
 static int page_rows(struct sqlite_stmt *stmt, struct store_page *req, size_t bound)
 {
+	size_t weight = 0;
 	int err = 1;
 
 	req->rows = arena_alloc(req->call.arena, bound * sizeof(*req->rows));
@@ -83,7 +92,11 @@ static int page_rows(struct sqlite_stmt *stmt, struct store_page *req, size_t bo
 		if (err != 1) {
 			break;
 		}
-		req->count++;
+		weight += row_weight(&req->rows[req->count++]);
+		if (req->max_bytes != 0 && weight >= req->max_bytes) {
+			req->cut = req->count < bound;
+			break;
+		}
 	}
 	sqlite_end(stmt);
 	return err < 0 ? err : 0;
@@ -106,6 +119,7 @@ void sqlite_page_work(struct store_call *call, void *connection)
 	bool bounded = req->before_seq != 0 && req->before_seq < INT64_MAX;
 	uint64_t before = bounded ? req->before_seq : INT64_MAX;
 
+	req->cut = false;
 	call->err = page_head(db, req);
 	if (call->err != 0) {
 		return;

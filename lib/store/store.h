@@ -84,10 +84,13 @@ struct store_page {
 	struct uuid room;
 	uint64_t after_seq, before_seq;
 	uint32_t limit; /* 1 to 1000 */
+	size_t max_bytes; /* no further row is read once those read weigh so much (512 bytes each,
+			     and what senders decided); 0: no bound */
 	bool newest;
 	/* out */
 	struct message_row *rows;
 	size_t count;
+	bool cut; /* max_bytes ended the page: there may be more rows */
 	uint64_t last_seq; /* the room's head in the same snapshot; ERR_NOT_FOUND where there is no
 			      room */
 	uint64_t first_kept_seq; /* lowest number still stored, last_seq + 1 where none is */

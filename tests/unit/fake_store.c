@@ -1,7 +1,12 @@
 #include "tests/unit/fake_store.h"
 
-#include <assert.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 #include "tests/unit/fake_tables.h"
 
@@ -13,7 +18,7 @@ static int hold(struct store *store, struct store_call *call, enum fake_kind kin
 	if (fake->refuse != 0) {
 		return fake->refuse;
 	}
-	assert(fake->count < FAKE_HELD_MAX);
+	assert_true(fake->count < FAKE_HELD_MAX);
 	fake->held[fake->count++] = (struct fake_held){call, kind};
 	fake->calls[kind]++;
 	return 0;
@@ -58,7 +63,7 @@ static void answer_run(struct mail *mail)
 
 static struct fake_held take_first(struct fake_store *fake)
 {
-	assert(fake->count > 0);
+	assert_true(fake->count > 0);
 	struct fake_held first = fake->held[0];
 	fake->count--;
 	memmove(fake->held, fake->held + 1, fake->count * sizeof(fake->held[0]));
@@ -86,7 +91,7 @@ void fake_store_fail(struct fake_store *fake, int err, bool takes_effect)
 		/* What it would have answered is not told. */
 		const struct store_append *append = (const void *)first.call;
 		struct append_item kept[16];
-		assert(first.kind == FAKE_APPEND && append->count <= 16);
+		assert_true(first.kind == FAKE_APPEND && append->count <= 16);
 		memcpy(kept, append->items, append->count * sizeof(kept[0]));
 		fake_do(fake, &first);
 		memcpy(append->items, kept, append->count * sizeof(kept[0]));
@@ -117,13 +122,13 @@ enum fake_kind fake_store_first(const struct fake_store *fake)
 
 const struct store_append *fake_store_first_append(const struct fake_store *fake)
 {
-	assert(fake_store_first(fake) == FAKE_APPEND);
+	assert_true(fake_store_first(fake) == FAKE_APPEND);
 	return CONTAINER_OF(fake->held[0].call, const struct store_append, call);
 }
 
 const struct store_page *fake_store_first_page(const struct fake_store *fake)
 {
-	assert(fake_store_first(fake) == FAKE_PAGE);
+	assert_true(fake_store_first(fake) == FAKE_PAGE);
 	return CONTAINER_OF(fake->held[0].call, const struct store_page, call);
 }
 
@@ -146,7 +151,7 @@ void fake_store_destroy(struct fake_store **fake)
 	if (*fake == NULL) {
 		return;
 	}
-	assert((*fake)->count == 0);
+	assert_true((*fake)->count == 0);
 	fake_tables_free(*fake);
 	free(*fake);
 	*fake = NULL;

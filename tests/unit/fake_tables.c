@@ -180,14 +180,22 @@ static int do_page(struct fake_store *fake, struct store_page *req)
 	req->rows = arena_alloc(req->call.arena, (req->limit + 1) * sizeof(req->rows[0]));
 	req->last_seq = head;
 	req->count = 0;
+	req->cut = false;
 	uint64_t from = req->after_seq + 1;
 	if (req->newest && end > req->limit && end - req->limit > from) {
 		from = end - req->limit;
 	}
+	size_t weight = 0;
 	for (uint64_t seq = from; seq < end && req->count < req->limit; seq++) {
-		if (!room->messages[seq - 1].purged) {
-			req->rows[req->count++] =
-				message_for(req->call.arena, &room->messages[seq - 1]);
+		const struct fake_message *message = &room->messages[seq - 1];
+		if (message->purged) {
+			continue;
+		}
+		req->rows[req->count++] = message_for(req->call.arena, message);
+		weight += 512 + message->row.content.len + message->row.attachment.len;
+		if (req->max_bytes != 0 && weight >= req->max_bytes) {
+			req->cut = seq + 1 < end;
+			break;
 		}
 	}
 	return 0;

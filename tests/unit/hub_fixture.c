@@ -14,6 +14,7 @@
 #include "chatd/hub/hub.h"
 #include "chatd/room/home.h"
 #include "chatd/room/rooms.h"
+#include "lib/base/log.h"
 #include "lib/conf/load.h"
 #include "lib/net/stream.h"
 
@@ -68,6 +69,7 @@ static void worker_open(struct hub *hub, unsigned worker)
 void hub_open(struct hub *hub, unsigned workers, const char *conf)
 {
 	fake_time_freeze();
+	log_set_level(LOG_OFF); /* faults are what is tested */
 	*hub = (struct hub){.count = workers};
 	list_init(&hub->clients);
 	hub->store = fake_store_create();

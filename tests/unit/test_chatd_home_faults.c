@@ -88,6 +88,7 @@ static void unknown_but_stored_is_published_once(void **state)
 	struct sending first, second;
 	send(f, &first);
 	fake_store_fail(f->hub.store, ERR_UNCERTAIN, true);
+	hub_turns(&f->hub, 4);
 	wait_us(f, RETRY_US);
 	fake_store_answer(f->hub.store);
 	hub_turns(&f->hub, 4);
@@ -346,6 +347,7 @@ static void an_old_repeat_is_no_beginning(void **state)
 	sending_repeat(&f->hub, 1, &old);
 	hub_turns(&f->hub, 4);
 	fake_store_fail(f->hub.store, ERR_UNCERTAIN, false);
+	hub_turns(&f->hub, 4);
 	wait_us(f, RETRY_US);
 	hub_settle(&f->hub);
 	sending_expect(&old, 0, APPEND_REPEATED);
