@@ -90,8 +90,7 @@ static void help_group(const struct ctl_group *group, struct buf *out)
 	buf_printf(out, "Usage: chatctl %s VERB ...\n\n%s:\n", group->name, group->doc);
 	append_commands(out, group->name);
 	buf_printf(out,
-		"\nchatctl %s VERB --help explains a verb, chatctl --help the options of all "
-		"commands.\n",
+		"\nchatctl %s VERB --help explains a verb, chatctl --help the options of all.\n",
 		group->name);
 }
 

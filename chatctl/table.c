@@ -60,6 +60,8 @@ void table_add_cell(struct table *table, const char *text)
 int table_print(struct table *table, FILE *out)
 {
 	scols_table_enable_noheadings(table->columns, !table->headings);
+	/* Cells were escaped before, and by stricter rules. */
+	scols_table_enable_noencoding(table->columns, 1);
 	scols_table_set_stream(table->columns, out);
 	scols_table_set_termforce(table->columns,
 		isatty(fileno(out)) ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER);

@@ -7,12 +7,12 @@
 
 struct table;
 
-/* Headings: shown unless no column has one. Aborts on exhaustion. */
+/* Headings are shown unless no column has one. Aborts on exhaustion. */
 struct table *table_create(void);
 void table_destroy(struct table **table);
 /* wide: the column that gives way on a narrow terminal. */
 void table_add_column(struct table *table, const char *heading, bool right, bool wide);
-/* One more line, and its cells from the left; copied. */
+/* One more line, and its cells from the left; copied. Text must have no control characters. */
 void table_add_line(struct table *table);
 void table_add_cell(struct table *table, const char *text);
 /* On a terminal it is fitted to its width, elsewhere nothing is cut. 0 or ERR_SYSTEM. */

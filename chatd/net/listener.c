@@ -3,9 +3,11 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,6 +35,7 @@ struct listener {
 	void *ctx;
 	struct loop_timer *pause; /* armed while descriptors are exhausted */
 	bool shortage_logged; /* until an accept succeeds again */
+	int fd_limit; /* descriptors from this number on are for others; 0: no reserve */
 	unsigned calls; /* depth of accept_some(): the listener may be closed inside */
 	bool closed; /* to be freed when calls is zero */
 	size_t count;
@@ -67,6 +70,19 @@ static void pause_all(struct listener *listener, int error)
 	}
 }
 
+/* The kernel hands out the lowest number that is free. */
+static bool is_reserve_reached(const struct listener_socket *socket)
+{
+	if (socket->listener->fd_limit == 0) {
+		return false;
+	}
+	int lowest = fcntl(socket->fd, F_DUPFD_CLOEXEC, 0);
+	if (lowest >= 0) {
+		close(lowest);
+	}
+	return lowest < 0 || lowest >= socket->listener->fd_limit;
+}
+
 static bool is_shortage(int error)
 {
 	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
@@ -79,6 +95,10 @@ static bool accept_one(struct listener_socket *socket)
 	struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
 	socklen_t len = sizeof(peer);
 	char text[LISTENER_ADDRESS_SIZE];
+	if (is_reserve_reached(socket)) {
+		pause_all(listener, EMFILE);
+		return false;
+	}
 	int fd = accept4(socket->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd >= 0) {
 		listener->shortage_logged = false;
@@ -241,6 +261,15 @@ int listener_adopt(struct loop *loop, const int *fds, size_t count, listener_acc
 	watch_sockets(listener);
 	*ret_listener = listener;
 	return 0;
+}
+
+void listener_leave_reserve(struct listener *listener)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur <= INT_MAX) {
+		rlim_t reserve = limit.rlim_cur / 8 < 64 ? limit.rlim_cur / 8 : 64;
+		listener->fd_limit = (int)(limit.rlim_cur - reserve);
+	}
 }
 
 size_t listener_count(const struct listener *listener)

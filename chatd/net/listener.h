@@ -34,6 +34,9 @@ int listener_adopt(struct loop *loop, const int *fds, size_t count, listener_acc
 	void *ctx, struct listener **ret_listener, char *why);
 
 size_t listener_count(const struct listener *listener);
+/* Leaves an eighth of the process's descriptors, 64 at most, to others (files, the control socket):
+ * while only those are free nothing is accepted, and who connects waits. */
+void listener_leave_reserve(struct listener *listener);
 /* Address number i as it was bound, with the real port: for the ready line. */
 const char *listener_address(const struct listener *listener, size_t i);
 

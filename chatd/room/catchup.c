@@ -121,8 +121,8 @@ static void catchup_send(struct catchup *catchup)
 		outmsg_add(&builder, &message);
 		catchup->next = page->rows[i].seq + 1;
 	}
-	/* What the page lacks was purged, but only as far as its snapshot goes: the head may have risen
-	 * since. */
+	/* What the page lacks was purged, but only as far as its snapshot goes: the head may have
+	 * risen since. */
 	uint64_t known = page->last_seq < bound ? page->last_seq : bound;
 	if (page->count < page->limit && !page->cut && catchup->next <= known) {
 		catchup->next = known + 1;
@@ -143,6 +143,9 @@ static void catchup_take(struct catchup *catchup, int err)
 	if (err != 0) {
 		log_event(LOG_WARN, "catching up failed", LOG_STR("error", err_code(err)));
 		return;
+	}
+	if (catchup->entry->room->state != LOCAL_FOLLOWING) {
+		return; /* its user may be no participant any more: read again once that is known */
 	}
 	catchup_send(catchup);
 	if (catchup == catchup->entry->catchup) {
@@ -207,11 +210,16 @@ static bool catchup_may_send(const struct catchup *catchup)
 /* Reads, waits (for the home, for a drain, for the store), or has finished. */
 static void catchup_go(struct catchup *catchup)
 {
-	const struct local_room *room = catchup->entry->room;
+	struct local_room *room = catchup->entry->room;
+	uint64_t bound = catchup_bound(catchup);
 	if (catchup->reading || room->state != LOCAL_FOLLOWING) {
 		return;
 	}
-	if (catchup->next > catchup_bound(catchup)) {
+	if (catchup->next > bound + 1 && catchup->last == 0) {
+		room->has_ahead = true; /* live ones up to there would come twice */
+		return;
+	}
+	if (catchup->next > bound) {
 		catchup_finish(catchup);
 		return;
 	}

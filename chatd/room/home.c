@@ -148,7 +148,8 @@ static void homes_publish_batch(struct homes *homes, size_t count)
 	}
 }
 
-/* Whether it took effect was unknown, and may still be: only an answer of the store settles that. */
+/* Whether it took effect was unknown, and may still be: only an answer of the store settles that.
+ */
 static bool send_tries_again(struct home_send *send, int err, uint64_t now)
 {
 	if (send->give_up_us == 0 && err == ERR_UNCERTAIN) {

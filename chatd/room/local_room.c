@@ -172,6 +172,17 @@ static void check_later(struct local_room *room)
 	loop_timer_set(room->check_retry, CHECK_RETRY_US);
 }
 
+/* The participants are known as of version. */
+static void check_settled(struct local_room *room, uint64_t version)
+{
+	if (version < room->info.member_version) {
+		local_room_check_members(room); /* one more change came while they were read */
+		return;
+	}
+	local_room_set_state(room, LOCAL_FOLLOWING);
+	local_room_catch_up_all(room);
+}
+
 static void check_done(struct store_call *call, int err)
 {
 	struct store_member_list *list = CONTAINER_OF(call, struct store_member_list, call);
@@ -184,8 +195,7 @@ static void check_done(struct store_call *call, int err)
 		if (err != 0) {
 			check_later(room);
 		} else if (drop_strangers(room, list)) {
-			local_room_set_state(room, LOCAL_FOLLOWING);
-			local_room_catch_up_all(room);
+			check_settled(room, list->member_version);
 		}
 	}
 	arena_destroy(&check->list.call.arena);

@@ -21,6 +21,8 @@ struct local_room {
 	struct room_entry **entries;
 	uint32_t count, cap;
 	bool in_aliases;
+	bool has_ahead; /* an entry has numbers that the feed has not come to: it is looked at when
+			   the head rises */
 	struct subscription *asked; /* LOCAL_JOINING: the question to the home */
 	struct member_check
 		*check; /* LOCAL_CHECKING: the latest question to the store; older ones are void */

@@ -107,9 +107,11 @@ void rooms_leave(struct room_entry **entry)
 	if (gone == NULL) {
 		return;
 	}
-	entry_stop(gone);
+	/* Whoever waited for it may ask for the room again at once: it must not be found any more.
+	 */
 	list_remove(&gone->in_conn);
 	local_room_remove(gone->room, gone);
+	entry_stop(gone);
 	free(gone);
 }
 
@@ -124,10 +126,11 @@ void rooms_drop(struct conn *conn)
 
 void rooms_restore(struct conn *conn, const struct room_of_user *rooms, size_t count)
 {
+	bool none = list_empty(&conn->rooms); /* else some were joined meanwhile */
 	for (size_t i = 0; i < count; i++) {
 		struct room_info info;
 		room_info_of(&rooms[i].room, &info);
-		if (rooms_entry_by_id(conn, &info.id) == NULL) {
+		if (none || rooms_entry_by_id(conn, &info.id) == NULL) {
 			entry_create(conn, &info, ENTRY_HELD);
 		}
 	}
@@ -216,7 +219,13 @@ static int attach_wait(struct room_entry *entry, struct attach_result *result, u
 static int attach_older(struct room_entry *entry, uint64_t first, struct attach_result *result,
 	struct catchup_waiter *waiter)
 {
-	if (first >= entry->from || entry->older != NULL) {
+	if (first >= entry->from) {
+		return 0;
+	}
+	if (entry->older != NULL) { /* one at a time */
+		result->recovered = false;
+		result->gap_from = first;
+		result->gap_to = entry->from - 1;
 		return 0;
 	}
 	uint64_t last = entry->from - 1;
@@ -230,18 +239,40 @@ static int attach_older(struct room_entry *entry, uint64_t first, struct attach_
 	return attach_wait(entry, result, first, last, waiter, true);
 }
 
+/* What is on its way already is sent before the answer. */
+static int attach_running(struct room_entry *entry, uint64_t first, struct attach_result *result,
+	struct catchup_waiter *waiter)
+{
+	uint64_t last = rooms_entry_head(entry);
+	if (entry->catchup == NULL || result->from != 0) {
+		return 0;
+	}
+	if (first < entry->next) {
+		first = entry->next;
+	}
+	return first > last ? 0 : attach_wait(entry, result, first, last, waiter, false);
+}
+
+/* A row of the store may be younger than what the room's home has heard of. */
+static uint64_t entry_known_head(const struct room_entry *entry)
+{
+	uint64_t head = rooms_entry_head(entry);
+	return entry->state != ENTRY_LIVE && entry->next > head ? entry->next - 1 : head;
+}
+
 int rooms_attach(struct room_entry *entry, const struct attach_request *request,
 	struct attach_result *ret_result, struct catchup_waiter *waiter)
 {
-	*ret_result = (struct attach_result){.last_seq = rooms_entry_head(entry)};
+	*ret_result = (struct attach_result){.last_seq = entry_known_head(entry)};
 	uint64_t first = attach_first(entry, request, ret_result);
 	if (entry->state != ENTRY_HELD) {
-		return attach_older(entry, first, ret_result, waiter);
+		int waits = attach_older(entry, first, ret_result, waiter);
+		return waits != 0 ? waits : attach_running(entry, first, ret_result, waiter);
 	}
 	entry->state = ENTRY_CATCHING_UP;
 	entry->next = entry->from = first;
 	entry_catch_up(entry);
-	uint64_t head = ret_result->last_seq;
+	uint64_t head = rooms_entry_head(entry);
 	if (first > head) {
 		return 0;
 	}
@@ -273,6 +304,10 @@ static void on_messages(struct rooms *rooms, const struct room_event *event)
 		fanout_messages(room, event);
 	}
 	room->info.last_seq = event->last_seq;
+	if (room->has_ahead) {
+		room->has_ahead = false;
+		local_room_catch_up_all(room);
+	}
 }
 
 /* A change that was told in its turn, and not missed. */

@@ -330,6 +330,7 @@ static int open_listener(struct server *server, struct buf *why)
 		buf_printf(why, "server.listen: %s", text);
 		return err;
 	}
+	listener_leave_reserve(server->listener);
 	for (size_t i = 0; i < listener_count(server->listener); i++) {
 		buf_printf(&server->listening, "%s%s", i > 0 ? "," : "",
 			listener_address(server->listener, i));

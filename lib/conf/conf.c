@@ -19,8 +19,9 @@ void conf_unref(struct conf **conf)
 	if (old == NULL) {
 		return;
 	}
-	assert(old->references > 0);
-	if (__atomic_sub_fetch(&old->references, 1, __ATOMIC_ACQ_REL) > 0) {
+	unsigned held = __atomic_fetch_sub(&old->references, 1, __ATOMIC_ACQ_REL);
+	assert(held > 0);
+	if (held > 1) {
 		return;
 	}
 	for (size_t i = 0; i < conf_key_count; i++) {

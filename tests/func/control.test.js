@@ -238,7 +238,7 @@ test('node stop drains as SIGTERM does', async () => {
   const daemon = await startChatd();
   const hub = await RawHub.open(daemon.port, { user: 'alice' });
   await daemon.ctl('node', 'stop');
-  assert.deepStrictEqual(await daemon.ended, { code: 0, signal: null });
+  assert.deepStrictEqual(await daemon.end(), { code: 0, signal: null });
   assert.deepStrictEqual(hub.closeMessage, { type: 7, allowReconnect: true });
   hub.destroy();
   await daemon.stop();

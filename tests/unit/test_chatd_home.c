@@ -51,7 +51,7 @@ static void start_all(struct fixture *f, struct sending *sendings, size_t count)
 static void one_turn_is_one_batch(void **state)
 {
 	struct fixture *f = *state;
-	struct sending first[5], meanwhile[3];
+	static struct sending first[5], meanwhile[3];
 	start_all(f, first, COUNT(first));
 	hub_turns(&f->hub, 3);
 	assert_int_equal(fake_store_held(f->hub.store), 1);
@@ -84,7 +84,7 @@ static void rooms_share_a_batch(void **state)
 	struct fixture *f = *state;
 	struct uuid other = hub_room(&f->hub, 1, "");
 	struct uuid elsewhere = hub_room(&f->hub, 0, "");
-	struct sending sendings[3];
+	static struct sending sendings[3];
 	sending_start(&f->hub, 0, &sendings[0], &f->room, "one");
 	sending_start(&f->hub, 0, &sendings[1], &other, "alice is not in it");
 	sending_start(&f->hub, 1, &sendings[2], &elsewhere, "nor in this one");
@@ -144,7 +144,7 @@ static void errors_reach_every_sender(void **state)
 	static const int errors[] = {
 		ERR_STORAGE_FULL, ERR_UNAVAILABLE, ERR_BUSY, ERR_INTERNAL, ERR_CORRUPT};
 	struct fixture *f = *state;
-	struct sending sendings[4];
+	static struct sending sendings[4];
 	for (size_t i = 0; i < COUNT(errors); i++) {
 		start_all(f, sendings, COUNT(sendings));
 		hub_turns(&f->hub, 3);
@@ -163,7 +163,7 @@ static void errors_reach_every_sender(void **state)
 static void a_refusal_at_once_reaches_every_sender(void **state)
 {
 	struct fixture *f = *state;
-	struct sending sendings[4];
+	static struct sending sendings[4];
 	fake_store_refuse(f->hub.store, ERR_BUSY);
 	start_all(f, sendings, COUNT(sendings));
 	hub_turns(&f->hub, 3);
@@ -179,7 +179,7 @@ static void a_refusal_at_once_reaches_every_sender(void **state)
 static void answers_come_in_the_order_of_the_calls(void **state)
 {
 	struct fixture *f = *state;
-	struct sending sendings[10];
+	static struct sending sendings[10];
 	start_all(f, sendings, COUNT(sendings));
 	hub_turns(&f->hub, 3);
 	fake_store_fail(f->hub.store, ERR_UNAVAILABLE, false);
@@ -192,7 +192,7 @@ static void answers_come_in_the_order_of_the_calls(void **state)
 static void repeats_and_conflicts_are_not_published(void **state)
 {
 	struct fixture *f = *state;
-	struct sending sending;
+	static struct sending sending;
 	sending_start(&f->hub, 0, &sending, &f->room, "text");
 	hub_settle(&f->hub);
 	sending_repeat(&f->hub, 1, &sending);
@@ -216,7 +216,7 @@ static void repeats_and_conflicts_are_not_published(void **state)
 static void membership_takes_its_place_among_the_messages(void **state)
 {
 	struct fixture *f = *state;
-	struct sending sendings[3];
+	static struct sending sendings[3];
 	struct uuid bob = hub_user("bob");
 	char text[200];
 	struct hub_client *joiner = client_start(&f->hub, 0, "bob");

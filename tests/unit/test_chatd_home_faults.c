@@ -64,7 +64,7 @@ static void wait_us(struct fixture *f, uint64_t us)
 static void unknown_and_lost_is_stored_by_the_next_try(void **state)
 {
 	struct fixture *f = *state;
-	struct sending sending;
+	static struct sending sending;
 	uint8_t key[16];
 	send(f, &sending);
 	memcpy(key, fake_store_first_append(f->hub.store)->items[0].client_key, sizeof(key));
@@ -85,7 +85,7 @@ static void unknown_and_lost_is_stored_by_the_next_try(void **state)
 static void unknown_but_stored_is_published_once(void **state)
 {
 	struct fixture *f = *state;
-	struct sending first, second;
+	static struct sending first, second;
 	send(f, &first);
 	fake_store_fail(f->hub.store, ERR_UNCERTAIN, true);
 	hub_turns(&f->hub, 4);
@@ -104,7 +104,7 @@ static void unknown_but_stored_is_published_once(void **state)
 static void what_comes_meanwhile_stays_behind(void **state)
 {
 	struct fixture *f = *state;
-	struct sending sendings[3];
+	static struct sending sendings[3];
 	send(f, &sendings[0]);
 	fake_store_fail(f->hub.store, ERR_UNCERTAIN, false);
 	hub_turns(&f->hub, 4);
@@ -124,7 +124,7 @@ static void what_comes_meanwhile_stays_behind(void **state)
 static void after_ten_seconds_the_sender_is_told_so(void **state)
 {
 	struct fixture *f = *state;
-	struct sending first, later, last;
+	static struct sending first, later, last;
 	int tries = 0;
 	send(f, &first);
 	for (uint64_t waited = 0; first.done == 0; waited += RETRY_US) {
@@ -154,7 +154,7 @@ static void unknown_remains_unknown_when_the_store_goes_away(void **state)
 	static const int errors[] = {ERR_UNAVAILABLE, ERR_STORAGE_FULL, ERR_BUSY};
 	struct fixture *f = *state;
 	for (size_t i = 0; i < 3; i++) {
-		struct sending unknown, known;
+		static struct sending unknown, known;
 		send(f, &unknown);
 		fake_store_fail(f->hub.store, ERR_UNCERTAIN, true);
 		hub_turns(&f->hub, 4);
@@ -175,7 +175,7 @@ static void unknown_remains_unknown_when_the_store_goes_away(void **state)
 static void unknown_remains_unknown_when_the_store_refuses(void **state)
 {
 	struct fixture *f = *state;
-	struct sending unknown, known;
+	static struct sending unknown, known;
 	send(f, &unknown);
 	fake_store_fail(f->hub.store, ERR_UNCERTAIN, false);
 	hub_turns(&f->hub, 4);
@@ -197,7 +197,7 @@ static void unknown_remains_unknown_when_the_store_refuses(void **state)
 static void a_hole_is_read_after_its_wait(void **state)
 {
 	struct fixture *f = *state;
-	struct sending sending;
+	static struct sending sending;
 	hub_message(&f->hub, &f->room); /* 1 to 3: another process stored them */
 	hub_message(&f->hub, &f->room);
 	hub_message(&f->hub, &f->room);
@@ -222,7 +222,7 @@ static void a_hole_is_read_after_its_wait(void **state)
 static void what_was_purged_is_passed_over(void **state)
 {
 	struct fixture *f = *state;
-	struct sending sending;
+	static struct sending sending;
 	for (int i = 0; i < 5; i++) {
 		hub_message(&f->hub, &f->room);
 	}
@@ -239,7 +239,7 @@ static void what_was_purged_is_passed_over(void **state)
 static void long_holes_are_read_page_by_page(void **state)
 {
 	struct fixture *f = *state;
-	struct sending sending;
+	static struct sending sending;
 	for (int i = 0; i < 250; i++) {
 		hub_message(&f->hub, &f->room);
 	}
@@ -255,7 +255,7 @@ static void long_holes_are_read_page_by_page(void **state)
 static void messages_wait_behind_a_hole_while_the_store_is_away(void **state)
 {
 	struct fixture *f = *state;
-	struct sending sendings[3];
+	static struct sending sendings[3];
 	hub_message(&f->hub, &f->room);
 	for (int i = 0; i < 3; i++) {
 		send(f, &sendings[i]);
@@ -317,7 +317,7 @@ static void a_newer_head_makes_the_home_look(void **state)
 static void rooms_are_forgotten_and_begin_anew(void **state)
 {
 	struct fixture *f = *state;
-	struct sending sending;
+	static struct sending sending;
 	send(f, &sending);
 	hub_settle(&f->hub);
 	client_drop(f->reader);
@@ -335,7 +335,7 @@ static void rooms_are_forgotten_and_begin_anew(void **state)
 static void an_old_repeat_is_no_beginning(void **state)
 {
 	struct fixture *f = *state;
-	struct sending old, sending;
+	static struct sending old, sending;
 	send(f, &old);
 	hub_settle(&f->hub);
 	for (int i = 0; i < 5; i++) {

@@ -9,6 +9,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { spawn } = require('node:child_process');
 const { SECRET } = require('./token');
+const { within } = require('./util');
 
 const ROOT = path.resolve(__dirname, '../../..');
 const CHATD = path.resolve(ROOT, process.env.CHATD_BIN || 'build/asan/chatd');
@@ -41,8 +42,17 @@ function environment(extra) {
   return env;
 }
 
+// What a failing test leaves behind goes with the process.
+const left = { daemons: new Set(), dirs: new Set() };
+process.on('exit', () => {
+  left.daemons.forEach((child) => child.kill('SIGKILL'));
+  left.dirs.forEach((dir) => fs.rmSync(dir, { recursive: true, force: true }));
+});
+
 function scratchDir() {
-  return fs.mkdtempSync(path.join(os.tmpdir(), 'chatd-'));
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'chatd-'));
+  left.dirs.add(dir);
+  return dir;
 }
 
 // A free port below those that the kernel gives to clients: one that a daemon comes back to after a kill must not be
@@ -119,6 +129,7 @@ class Chatd {
     this.child = spawn(command, rest, { env: environment(this.env), cwd: this.dir, stdio: ['ignore', 'pipe', 'pipe'] });
     this.pid = this.child.pid;
     this.exit = null;
+    this.letGo();
     let runLog = '';
     this.ended = new Promise((resolve) => {
       this.child.on('error', (error) => resolve({ code: null, signal: null, error }));
@@ -152,6 +163,19 @@ class Chatd {
     });
   }
 
+  // A daemon that a failed test forgot shall not keep the test's process from ending.
+  letGo() {
+    const { child } = this;
+    left.daemons.add(child);
+    child.once('close', () => left.daemons.delete(child));
+    [child, child.stdout, child.stderr].forEach((handle) => handle && handle.unref());
+  }
+
+  // Resolves with {code, signal} when it has ended.
+  end(timeout = STOP_MS) {
+    return within(timeout, this.ended, 'chatd does not end');
+  }
+
   assertNoReport() {
     const at = this.log.search(SANITIZER_REPORT);
     assert.strictEqual(at, -1, `a sanitizer reported:\n${this.log.slice(Math.max(0, at - 200), at + 6000)}`);
@@ -163,7 +187,7 @@ class Chatd {
       this.child.kill('SIGTERM');
     }
     const timer = setTimeout(() => this.child.kill('SIGKILL'), STOP_MS);
-    const exit = await this.ended;
+    const exit = await this.end(2 * STOP_MS);
     clearTimeout(timer);
     this.assertNoReport();
     assert.deepStrictEqual(exit, { code: 0, signal: null }, `the end of chatd; its log:\n${this.log.slice(-4000)}`);
@@ -175,7 +199,7 @@ class Chatd {
   // kill -9, as a crash would be; the directory stays.
   async kill() {
     this.child.kill('SIGKILL');
-    await this.ended;
+    await this.end();
     this.assertNoReport();
   }
 

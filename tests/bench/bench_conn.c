@@ -1,0 +1,315 @@
+#include "tests/bench/bench_conn.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/base/digest.h"
+#include "lib/base/ident.h"
+#include "lib/wire/ws.h"
+#include "tests/bench/bench_proc.h"
+
+#define OPEN_TOGETHER 100
+#define TIMEOUT_S 20
+#define TOKEN_LIFE_S 3600
+#define READ_SIZE (256 * 1024)
+#define FRAME_SIZE 1024
+
+void bench_room_name(const struct bench_target *target, size_t room, char out[BENCH_ROOM_SIZE])
+{
+	snprintf(out, BENCH_ROOM_SIZE, "%s-room-%zu", target->name, room);
+}
+
+/* ---- what is sent ---- */
+
+/* A JWT signed with HS256 (RFC 7519, RFC 7515). */
+static void make_token(
+	const struct bench_target *target, size_t user, uint64_t number, struct buf *out)
+{
+	static const struct bytes header = {"{\"alg\":\"HS256\",\"typ\":\"JWT\"}", 27};
+	char claims[256], encoded[400];
+	uint8_t signature[32];
+
+	int len = snprintf(claims, sizeof(claims), "{\"sub\":\"%s-%zu\",\"exp\":%lld,\"jti\":\"%llu\"}",
+		target->name, user, (long long)time(NULL) + TOKEN_LIFE_S,
+		(unsigned long long)number);
+	size_t start = out->len;
+	buf_append(out, encoded, base64url_encode(header, encoded));
+	buf_append_char(out, '.');
+	buf_append(out, encoded, base64url_encode(bytes_of(claims, (size_t)len), encoded));
+	digest_hmac_sha256(bytes_str(target->secret),
+		bytes_of(out->data + start, out->len - start), signature);
+	buf_append_char(out, '.');
+	buf_append(out, encoded,
+		base64url_encode(bytes_of(signature, sizeof(signature)), encoded));
+}
+
+static void send_all(const struct bench_conn *conn, struct bytes data)
+{
+	ssize_t sent = send(conn->fd, data.ptr, data.len, MSG_NOSIGNAL);
+
+	if (sent != (ssize_t)data.len) {
+		bench_fail("send: %s", sent < 0 ? strerror(errno) : "the server does not keep up");
+	}
+}
+
+/* The mask may be any (RFC 6455 section 5.3); zeros leave the payload as it is, and the server
+ * unmasks all the same. */
+static void send_frame(const struct bench_conn *conn, enum ws_opcode opcode, struct bytes payload)
+{
+	static const uint8_t mask[4] = {0};
+	char frame[FRAME_SIZE];
+
+	if (payload.len > sizeof(frame) - WS_HEADER_MAX) {
+		bench_fail("a frame of %zu bytes is too long", payload.len);
+	}
+	size_t len = ws_write_header(frame, opcode, true, payload.len, mask);
+	memcpy(frame + len, payload.ptr, payload.len);
+	send_all(conn, bytes_of(frame, len + payload.len));
+}
+
+void bench_conn_send(struct bench_conn *conn, const char *room, uint64_t number)
+{
+	char text[FRAME_SIZE / 2];
+
+	int len = snprintf(text, sizeof(text),
+		"{\"type\":1,\"invocationId\":\"%llu\",\"target\":\"SendMessage\",\"arguments\":"
+		"[\"%s\",\"hello hello hello hello hello hello hello\"]}\x1e",
+		(unsigned long long)number, room);
+	send_frame(conn, WS_TEXT, bytes_of(text, (size_t)len));
+}
+
+/* ---- opening and closing ---- */
+
+static void start(const struct bench_target *target, struct bench_conn *conn)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(target->port)};
+	struct timeval timeout = {.tv_sec = TIMEOUT_S};
+	int one = 1;
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	buf_init(&conn->rest);
+	conn->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (conn->fd < 0 ||
+		connect(conn->fd, (const struct sockaddr *)&address, sizeof(address)) != 0 ||
+		setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) != 0 ||
+		setsockopt(conn->fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) != 0) {
+		bench_fail("connection to port %u: %s", target->port, strerror(errno));
+	}
+}
+
+/* Reads, blocking, until the text has come. What came with it is dropped. */
+static void await(const struct bench_conn *conn, const char *text)
+{
+	char buffer[16 * 1024];
+	size_t have = 0;
+
+	for (;;) {
+		ssize_t got = recv(conn->fd, buffer + have, sizeof(buffer) - have, 0);
+		if (got <= 0) {
+			bench_fail("instead of %s: %s", text,
+				got == 0 ? "the connection ended" : strerror(errno));
+		}
+		have += (size_t)got;
+		if (memmem(buffer, have, "\"error\"", 7) != NULL) {
+			bench_fail("instead of %s: %.*s", text, (int)have, buffer);
+		}
+		if (memmem(buffer, have, text, strlen(text)) != NULL) {
+			return;
+		}
+		/* What others do in the room comes too; only the end can hold the rest of the text. */
+		if (have > sizeof(buffer) / 2) {
+			size_t keep = strlen(text);
+			memmove(buffer, buffer + have - keep, keep);
+			have = keep;
+		}
+	}
+}
+
+static void send_upgrade(const struct bench_target *target, const struct bench_conn *conn,
+	size_t user, uint64_t token_number)
+{
+	struct buf request;
+
+	buf_init(&request);
+	buf_append_str(&request,
+		"GET /chathub HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+		"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer ");
+	make_token(target, user, token_number, &request);
+	buf_append_str(&request, "\r\n\r\n");
+	send_all(conn, buf_bytes(&request));
+	buf_finish(&request);
+}
+
+static void send_join(const struct bench_target *target, const struct bench_conn *conn, size_t room)
+{
+	char name[BENCH_ROOM_SIZE], text[FRAME_SIZE / 2];
+
+	bench_room_name(target, room, name);
+	int len = snprintf(text, sizeof(text),
+		"{\"type\":1,\"invocationId\":\"join\",\"target\":\"JoinRoom\",\"arguments\":"
+		"[\"%s\"]}\x1e",
+		name);
+	send_frame(conn, WS_TEXT, bytes_of(text, (size_t)len));
+}
+
+/* Each step is sent on all before the first answer is awaited, so that a server that commits
+ * several joins at once can. */
+static void open_some(const struct bench_target *target, struct bench_conn *conns, size_t first,
+	size_t count, size_t rooms, uint64_t token_number)
+{
+	for (size_t i = first; i < first + count; i++) {
+		start(target, &conns[i]);
+		send_upgrade(target, &conns[i], i, token_number);
+	}
+	for (size_t i = first; i < first + count; i++) {
+		await(&conns[i], "HTTP/1.1 101 ");
+		send_frame(&conns[i], WS_TEXT,
+			BYTES_LIT("{\"protocol\":\"json\",\"version\":1}\x1e"));
+	}
+	for (size_t i = first; i < first + count; i++) {
+		await(&conns[i], "{}\x1e");
+		if (rooms != 0) {
+			send_join(target, &conns[i], i % rooms);
+		}
+	}
+	for (size_t i = first; i < first + count; i++) {
+		if (rooms != 0) {
+			await(&conns[i], "\"invocationId\":\"join\"");
+		}
+		if (fcntl(conns[i].fd, F_SETFL, O_NONBLOCK) != 0) {
+			bench_fail("fcntl: %s", strerror(errno));
+		}
+	}
+}
+
+void bench_conn_open(const struct bench_target *target, struct bench_conn *conns, size_t first,
+	size_t count, size_t rooms, uint64_t token_number)
+{
+	for (size_t done = 0; done < count; done += OPEN_TOGETHER) {
+		size_t some = count - done < OPEN_TOGETHER ? count - done : OPEN_TOGETHER;
+		open_some(target, conns, first + done, some, rooms, token_number);
+	}
+}
+
+void bench_conn_close(struct bench_conn *conn)
+{
+	static const char normal[2] = {3, (char)0xe8}; /* 1000, RFC 6455 section 7.4.1 */
+	struct pollfd wait = {.fd = conn->fd, .events = POLLIN};
+	char buffer[4096];
+
+	send_frame(conn, WS_CLOSE, bytes_of(normal, sizeof(normal)));
+	for (;;) {
+		ssize_t got = recv(conn->fd, buffer, sizeof(buffer), 0);
+		if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+			break;
+		}
+		if (got < 0 && poll(&wait, 1, TIMEOUT_S * 1000) == 0) {
+			bench_fail("the server does not end the connection");
+		}
+	}
+	close(conn->fd);
+	conn->fd = -1;
+	buf_finish(&conn->rest);
+}
+
+/* ---- what is received ---- */
+
+static uint64_t count_text(struct bytes in, const char *text, size_t text_len)
+{
+	const char *at = in.ptr, *end = in.ptr + in.len;
+	uint64_t count = 0;
+
+	while ((at = memmem(at, (size_t)(end - at), text, text_len)) != NULL) {
+		count++;
+		at += text_len;
+	}
+	return count;
+}
+
+static void look(struct bytes payload, size_t header, struct bench_seen *seen)
+{
+	uint64_t messages = count_text(payload, "\"ReceiveMessage\"", 16);
+	uint64_t completions = count_text(payload, "\"type\":3,", 9);
+
+	if (completions > 0 && memmem(payload.ptr, payload.len, "\"error\"", 7) != NULL) {
+		bench_fail("the server says: %.*s", (int)payload.len, payload.ptr);
+	}
+	if (messages == 1 && completions == 0) {
+		seen->message_frames++;
+		seen->message_frame_bytes += header + payload.len;
+	}
+	seen->messages += messages;
+	seen->completions += completions;
+}
+
+/* Size of the header of a server's frame, and of its payload; 0 while more is needed (RFC 6455
+ * section 5.2). */
+static size_t frame_header(struct bytes in, uint64_t *ret_len)
+{
+	if (in.len < 2) {
+		return 0;
+	}
+	uint8_t first = (uint8_t)in.ptr[1];
+	size_t wide = first == 127 ? 8 : first == 126 ? 2 : 0;
+	if (in.len < 2 + wide) {
+		return 0;
+	}
+	uint64_t len = wide == 0 ? first : 0;
+	for (size_t i = 0; i < wide; i++) {
+		len = len << 8 | (uint8_t)in.ptr[2 + i];
+	}
+	*ret_len = len;
+	return 2 + wide;
+}
+
+/* Answers how many bytes are done with. */
+static size_t look_frames(struct bytes in, struct bench_seen *seen)
+{
+	struct bytes left = in;
+	uint64_t len;
+	size_t header;
+
+	while ((header = frame_header(left, &len)) != 0 && left.len - header >= len) {
+		if ((left.ptr[0] & 0x0f) == WS_CLOSE) {
+			bench_fail("the server closes the connection");
+		}
+		look(bytes_of(left.ptr + header, (size_t)len), header, seen);
+		left = bytes_of(left.ptr + header + len, left.len - header - (size_t)len);
+	}
+	return in.len - left.len;
+}
+
+bool bench_conn_read(struct bench_conn *conn, struct bench_seen *seen)
+{
+	static _Thread_local char buffer[READ_SIZE];
+	size_t have = conn->rest.len;
+
+	if (have >= sizeof(buffer)) {
+		bench_fail("a frame of more than %zu bytes", sizeof(buffer));
+	}
+	if (have > 0) {
+		memcpy(buffer, conn->rest.data, have);
+		buf_clear(&conn->rest);
+	}
+	ssize_t got = recv(conn->fd, buffer + have, sizeof(buffer) - have, 0);
+	bool nothing = got < 0 && (errno == EAGAIN || errno == EINTR);
+	if (got <= 0 && !nothing) {
+		bench_fail("the connection ended: %s", got == 0 ? "closed" : strerror(errno));
+	}
+	have += nothing ? 0 : (size_t)got;
+	size_t done = look_frames(bytes_of(buffer, have), seen);
+	if (done < have) {
+		buf_append(&conn->rest, buffer + done, have - done);
+	}
+	return !nothing;
+}

@@ -1,0 +1,21 @@
+/* What a process has used, read from /proc; and clocks for the benchmark's own waiting. */
+#ifndef TESTS_BENCH_BENCH_PROC_H
+#define TESTS_BENCH_BENCH_PROC_H
+
+#include <sys/types.h>
+
+/* CPU time of all living threads of a process in microseconds, from /proc/PID/task/TID/schedstat
+ * (nanoseconds, proc(5)); kernels without schedstat: from /proc/PID/stat, in clock ticks. Ends the
+ * program if there is no such process: a figure without it would be wrong. */
+double bench_cpu_us(pid_t pid);
+
+/* RssAnon of /proc/PID/status in KiB. Ends the program if it cannot be read. */
+double bench_rss_anon_kib(pid_t pid);
+
+/* Seconds since some fixed point. */
+double bench_now(void);
+
+/* Prints "PROGRAM: " and the text on stderr and ends with exit code 1. */
+void bench_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+#endif
