@@ -261,30 +261,42 @@ void entry_send_older(struct room_entry *entry, uint64_t first, uint64_t last)
 	catchup_go(entry->older);
 }
 
-static void catchup_abandon(struct catchup **catchup)
+static void catchup_detach(struct catchup *catchup)
 {
-	struct catchup *gone = *catchup;
-	*catchup = NULL;
-	if (gone == NULL) {
+	if (catchup == NULL) {
 		return;
 	}
-	struct conn *conn = gone->entry->conn;
-	gone->entry = NULL;
-	list_remove(&gone->queued);
-	loop_timer_destroy(&gone->retry);
-	catchup_tell(gone, UINT64_MAX, ERR_CLOSED);
-	if (!gone->reading) {
-		catchup_free(gone);
+	if (catchup->reading) {
+		catchup->entry->conn->catchup_reading = false;
+	}
+	catchup->entry = NULL;
+	list_remove(&catchup->queued);
+	loop_timer_destroy(&catchup->retry);
+}
+
+static void catchup_abandon(struct catchup *catchup)
+{
+	if (catchup == NULL) {
 		return;
 	}
-	conn->catchup_reading = false;
-	catchups_next(conn);
+	catchup_tell(catchup, UINT64_MAX, ERR_CLOSED);
+	if (!catchup->reading) {
+		catchup_free(catchup);
+	}
 }
 
 void entry_stop(struct room_entry *entry)
 {
-	catchup_abandon(&entry->catchup);
-	catchup_abandon(&entry->older);
+	struct conn *conn = entry->conn;
+	struct catchup *catchup = entry->catchup;
+	struct catchup *older = entry->older;
+	/* Both are off before anybody is told: who is told may go on with the connection. */
+	catchup_detach(catchup);
+	catchup_detach(older);
+	entry->catchup = entry->older = NULL;
+	catchup_abandon(catchup);
+	catchup_abandon(older);
+	catchups_next(conn);
 }
 
 void entry_on_drain(struct room_entry *entry)
