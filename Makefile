@@ -174,6 +174,18 @@ $(STORE_UNIT:%=$(B)/unit/%): $(B)/unit/%: $(O)/tests/unit/%.o $(STORE_HELP_SRC:%
 .PHONY: unit-programs
 unit-programs: $(UNIT:%=$(B)/unit/%)
 
+# ---- programs that the functional tests run ---------------------------------------------------------------------------
+
+PROBES := $(notdir $(patsubst %.c,%,$(sort $(wildcard tests/func/probe/*.c))))
+
+.PHONY: probe-programs
+probe-programs: $(PROBES:%=$(B)/probe/%)
+
+$(B)/probe/%: $(O)/tests/func/probe/%.o $(O)/libchat.a
+	@mkdir -p $(@D)
+	$(call say,LD )
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
 # ---- fuzzing: one harness per tests/fuzz/fuzz_*.c, its seeds in tests/fuzz/corpus/<name> --------------------------------
 
 # The check feeds each corpus to its harness through a plain main(), which needs no clang. Harnesses of chatd's own
@@ -214,6 +226,10 @@ $(B)/run/fuzz_%: $(O)/tests/fuzz/fuzz_%.o $(O)/libchat.a
 	@mkdir -p $(@D)
 	$(call say,LD )
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+
+# ---- measuring: make bench --------------------------------------------------------------------------------------------
+
+-include tests/bench/bench.mk
 
 # ---- the commands that people give --------------------------------------------------------------------------------------
 

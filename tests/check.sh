@@ -147,7 +147,7 @@ part_replay() {
 }
 
 part_func() {
-  build asan 'all node-modules' || return
+  build asan 'all node-modules probe-programs' || return
   CHATD_BIN=$OUT/asan/chatd CHATCTL_BIN=$OUT/asan/chatctl live functional node tests/func/run.js tests/func
 }
 

@@ -249,7 +249,7 @@ static const struct hub_codec *conn_codec(const struct conn *conn)
 
 static bool conn_waits(const struct conn *conn)
 {
-	return conn->held || conn->choked;
+	return conn->held || conn->choked || conn->leaving;
 }
 
 /* Nothing is read while something that was read waits, so that what waits is bounded. */
@@ -328,6 +328,16 @@ void conn_take_input(struct conn *conn)
 		buf_consume(&conn->input, conn->input.len - input.len);
 	}
 	conn_drop_scratch(conn);
+	conn_set_reading(conn);
+}
+
+void conn_leave(struct conn *conn)
+{
+	if (conn->state != CONN_OPEN || list_empty(&conn->calls)) {
+		conn_close(conn, NULL, true);
+		return;
+	}
+	conn->leaving = true;
 	conn_set_reading(conn);
 }
 

@@ -71,6 +71,7 @@ struct conn {
 	bool client_pings; /* its first Ping armed the client time-out */
 	bool held; /* input waits for conn_release() */
 	bool choked; /* input waits until the peer has read more of its answers */
+	bool leaving; /* is closed once its calls have ended; no more are taken */
 	bool paused; /* the transport reads nothing: what was read waits */
 	bool catchup_reading; /* the rooms': a page is being read for it */
 	bool in_input; /* records are being taken off: no second loop */
@@ -96,6 +97,10 @@ size_t conn_queued(const struct conn *conn);
 /* Hub Close, then the transport's end; ended and freed when the turn's callbacks allow, at the
  * latest before the next turn. error: NULL for none; it is what the client is told. */
 void conn_close(struct conn *conn, const char *error, bool allow_reconnect);
+/* The node is going: closed with allowReconnect, but first the calls under way have their answers;
+ * what the peer sent behind them is not looked at. Called again from time to time: leaving is over
+ * when it finds none. */
+void conn_leave(struct conn *conn);
 /* The standard text of an unexpected end, with detail where detailed errors are on. */
 void conn_fail(struct conn *conn, const char *detail);
 

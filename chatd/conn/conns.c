@@ -27,6 +27,7 @@ struct conns {
 	struct loop_timer *sweep;
 	struct outmsg *pings[HUB_CODEC_COUNT];
 	uint64_t drain_at_us, drain_step_us; /* when the next one is closed, 0: not draining */
+	uint64_t leave_until_us; /* those that are leaving are closed then, answered or not */
 };
 
 static struct bytes conn_key(const struct map_node *node)
@@ -118,10 +119,23 @@ static bool conn_expired(const struct conn *conn, int64_t wall_ms)
 	return wall_ms >= conn->principal->expires_ms;
 }
 
+static void conns_let_go(struct conns *conns, struct conn *conn, uint64_t now)
+{
+	if (now >= conns->leave_until_us) {
+		conn_close(conn, NULL, true);
+	} else {
+		conn_leave(conn);
+	}
+}
+
 /* One connection's deadlines. It may end here. */
 static void conns_look_at(struct conns *conns, struct conn *conn, uint64_t now, int64_t wall_ms)
 {
 	const struct conf *conf = conns->sv->conf;
+	if (conn->leaving) {
+		conns_let_go(conns, conn, now);
+		return;
+	}
 	if (conn->state == CONN_HANDSHAKE) {
 		if (now - conn->opened_us >= conf->hub.handshake_timeout_us) {
 			conn_expire_handshake(conn);
@@ -155,13 +169,15 @@ static void conns_look_at(struct conns *conns, struct conn *conn, uint64_t now, 
 
 static void conns_drain_some(struct conns *conns, uint64_t now)
 {
-	while (conns->drain_at_us != 0 && now >= conns->drain_at_us) {
-		struct list_node *node = list_first(&conns->all);
-		if (node == NULL) {
+	LIST_FOREACH (&conns->all, node) {
+		struct conn *conn = CONTAINER_OF(node, struct conn, in_conns);
+		if (conns->drain_at_us == 0 || now < conns->drain_at_us) {
 			return;
 		}
-		conn_close(CONTAINER_OF(node, struct conn, in_conns), NULL, true);
-		conns->drain_at_us += conns->drain_step_us;
+		if (!conn->leaving) {
+			conn_leave(conn);
+			conns->drain_at_us += conns->drain_step_us;
+		}
 	}
 }
 
@@ -284,6 +300,7 @@ void conns_drain(struct conns *conns, uint64_t spread_us)
 	size_t count = conns_count(conns);
 	conns->drain_step_us = count > 0 ? spread_us / count : 0;
 	conns->drain_at_us = now;
+	conns->leave_until_us = now + conns->sv->conf->server.drain_timeout_us / 2;
 	conns_drain_some(conns, now);
 	loop_timer_set(conns->sweep, SWEEP_MIN_US);
 }

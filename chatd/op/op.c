@@ -12,10 +12,14 @@
 
 /* A step that takes longer is worth a line in the log. */
 #define SLOW_STEP_US 1000000
+/* ... but not more lines than one in */
+#define SLOW_SAID_US 1000000
 
 struct op_list {
 	struct list ops;
 	size_t count;
+	/* Where the store is slow every operation is: one line a second says it. */
+	uint64_t slow_said_us, slow_unsaid;
 };
 
 unsigned services_home_of(const struct services *sv, const struct uuid *room)
@@ -95,11 +99,20 @@ void op_discard(struct op **op)
 
 static void log_slow(const struct op *op, const struct op_step *step)
 {
-	uint64_t took = loop_now_us(op->sv->loop) - op->step_started_us;
-	if (took >= SLOW_STEP_US) {
-		log_event(LOG_WARN, "slow step", LOG_STR("op", op->def->name),
-			LOG_STR("step", step->name), LOG_INT("ms", took / 1000));
+	struct op_list *list = op->sv->ops;
+	uint64_t now = loop_now_us(op->sv->loop);
+	uint64_t took = now - op->step_started_us;
+	if (took < SLOW_STEP_US) {
+		return;
 	}
+	if (list->slow_said_us != 0 && now - list->slow_said_us < SLOW_SAID_US) {
+		list->slow_unsaid++;
+		return;
+	}
+	log_event(LOG_WARN, "slow step", LOG_STR("op", op->def->name), LOG_STR("step", step->name),
+		LOG_INT("ms", took / 1000), LOG_INT("more", list->slow_unsaid));
+	list->slow_said_us = now;
+	list->slow_unsaid = 0;
 }
 
 static void op_end(struct op *op, int err)

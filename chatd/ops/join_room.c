@@ -73,7 +73,9 @@ static void join_start(struct op *op, struct join_room *state)
 	state->join.add.user = op->principal->user_id;
 	state->join.add.role = ROLE_MEMBER;
 	state->join.add.public_only = true;
-	state->join.except = ((const struct conn *)op->connection)->id;
+	if (op->connection != NULL) { /* it may have gone while the room was made */
+		state->join.except = ((const struct conn *)op->connection)->id;
+	}
 	home_join(op->sv, &state->join, on_joined);
 }
 
@@ -142,6 +144,9 @@ static int attach_now(struct op *op, struct room_entry *entry)
 static int reply(struct op *op)
 {
 	const struct join_room *state = op->state;
+	if (op_error(op) == ERR_CLOSED) { /* he was removed before all was sent */
+		return op_fail(op, ERR_NOT_MEMBER, "you are not a member of this room");
+	}
 	if (op_error(op) != 0) {
 		return op_error(op);
 	}
@@ -151,8 +156,8 @@ static int reply(struct op *op)
 
 static const struct op_step steps[] = {
 	{"find", find, 0},
-	{"create", create, 0},
-	{"join", join, OP_COMMIT},
+	{"create", create, OP_COMMIT}, /* a room that was made is told to its owner's devices */
+	{"join", join, 0},
 	{"enter", enter, 0},
 	{"reply", reply, 0},
 	{0},

@@ -18,7 +18,6 @@ struct sync {
 	struct op *op;
 	struct sync_room *rooms;
 	size_t waiting;
-	bool closed; /* a catch-up ended before its time */
 };
 
 static int read_number(
@@ -54,10 +53,11 @@ static int read_request(
 
 static void on_caught_up(struct catchup_waiter *waiter, int err)
 {
-	struct sync *sync = CONTAINER_OF(waiter, struct sync_room, waiter)->sync;
-	sync->closed = sync->closed || err != 0;
+	struct sync_room *room = CONTAINER_OF(waiter, struct sync_room, waiter);
+	struct sync *sync = room->sync;
+	room->found = err == 0; /* else the user was removed meanwhile */
 	if (--sync->waiting == 0) {
-		op_resume(sync->op, sync->closed ? ERR_CLOSED : 0);
+		op_resume(sync->op, 0);
 	}
 }
 
@@ -115,9 +115,6 @@ static int reply(struct op *op)
 {
 	const struct sync *sync = op->state;
 	const struct value *rooms = ((const struct sync_params *)op->params)->rooms;
-	if (op_error(op) != 0) {
-		return op_error(op);
-	}
 	op->result = value_object(op->arena, rooms->count);
 	for (uint32_t i = 0; i < rooms->count; i++) {
 		const struct sync_room *room = &sync->rooms[i];

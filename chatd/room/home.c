@@ -30,6 +30,7 @@ struct homes {
 	struct loop_timer *again, *idle;
 	bool in_flight;
 	struct store_append append;
+	struct arena *arena; /* of append: why the store failed */
 	struct append_item items[BATCH_MAX];
 	struct home_send *sends[BATCH_MAX];
 };
@@ -224,7 +225,9 @@ static void homes_gather(void *ctx)
 		return;
 	}
 	homes->queued -= count;
-	store_call_init(&homes->append.call, services_mailbox(homes->sv), NULL, homes_on_append);
+	arena_reset(homes->arena);
+	store_call_init(
+		&homes->append.call, services_mailbox(homes->sv), homes->arena, homes_on_append);
 	homes->append.items = homes->items;
 	homes->append.count = count;
 	homes->in_flight = true;
@@ -436,6 +439,7 @@ struct homes *homes_create(struct services *sv)
 {
 	struct homes *homes = mem_zalloc(sizeof(*homes));
 	homes->sv = sv;
+	homes->arena = arena_create(0);
 	map_init(&homes->rooms, room_key);
 	list_init(&homes->queue);
 	loop_defer_init(&homes->gather, homes_gather, homes);
@@ -466,6 +470,7 @@ void homes_destroy(struct homes **homes)
 	loop_timer_destroy(&gone->idle);
 	map_each(&gone->rooms, room_visit_free, gone);
 	map_finish(&gone->rooms);
+	arena_destroy(&gone->arena);
 	free(gone);
 }
 

@@ -414,8 +414,8 @@ static int server_start(struct server *server, bool *ret_made, struct buf *why)
 
 /* ---- end ---- */
 
-/* The threads end first; then the store, which answers all it accepted; then, on this thread alone,
- * the answers are taken, and all is freed. */
+/* The threads end first; then the store, which answers all it accepted and refuses the rest; then,
+ * on this thread alone, the answers are taken (clients may still ask), and all is freed. */
 static void stop_workers(struct server *server)
 {
 	if (server->workers == NULL) {
@@ -430,7 +430,7 @@ static void stop_workers(struct server *server)
 	for (unsigned i = 0; i < server->worker_count; i++) {
 		worker_join(server->workers[i]);
 	}
-	store_close(&server->store);
+	store_stop(server->store);
 	for (unsigned round = 0; round < 8; round++) {
 		for (unsigned i = 0; i <= server->worker_count; i++) {
 			worker_settle(server->workers[i]);
@@ -439,6 +439,7 @@ static void stop_workers(struct server *server)
 	for (unsigned i = 0; i <= server->worker_count; i++) {
 		worker_destroy(&server->workers[i]);
 	}
+	store_close(&server->store);
 }
 
 static void server_finish(struct server *server)

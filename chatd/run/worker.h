@@ -52,7 +52,7 @@ void worker_join(struct worker *worker);
 /* On the worker's thread, or after worker_join(): connections, operations and answers that are
  * still awaited. */
 size_t worker_busy(const struct worker *worker);
-/* After worker_join() of all and after the store is closed: lets mail that is still under way
+/* After worker_join() of all and after the store was stopped: lets mail that is still under way
  * arrive. */
 void worker_settle(struct worker *worker);
 void worker_destroy(struct worker **worker);

@@ -59,9 +59,10 @@ struct client_options {
 typedef void (*client_done_fn)(
 	void *ctx, int err, struct bytes error_text, const struct value *result);
 
-/* Starts to connect on the pool's loop. ctx goes to all events. ERR_USAGE: the url is none of those
- * above or the token has characters that no token has; ERR_NOT_SUPPORTED: https; what
- * stream_connect_start() answers. No event comes inside, and none where it fails. */
+/* Starts to connect on the pool's loop. events must outlive the client; ctx goes to all of them.
+ * ERR_USAGE: the url is none of those above or the token has characters that no token has;
+ * ERR_NOT_SUPPORTED: https; what stream_connect_start() answers. No event comes inside, and none
+ * where it fails. */
 int client_open(struct loop *loop, struct stream_pool *pool, const struct client_options *options,
 	const struct client_events *events, void *ctx, struct client **ret_client);
 

@@ -5,6 +5,8 @@
 #include "lib/wire/target.h"
 #include "lib/wire/ws.h"
 
+#define NO_SIGNALR BYTES_LIT("what answers there is no SignalR server")
+
 bool negotiate_token_valid(struct bytes token)
 {
 	for (size_t i = 0; i < token.len; i++) {
@@ -105,10 +107,9 @@ static bool array_has_text(const struct value *array, struct bytes text)
 	return false;
 }
 
-static bool offers_websockets(const struct value *root)
+static bool offers_websockets(const struct value *list)
 {
-	const struct value *list = value_get(root, "availableTransports");
-	for (uint32_t i = 0; list != NULL && list->kind == VALUE_ARRAY && i < list->count; i++) {
+	for (uint32_t i = 0; i < list->count; i++) {
 		const struct value *offer = &list->items[i];
 		if (bytes_eq_nocase(text_of(offer, "transport"), BYTES_LIT("WebSockets")) &&
 			array_has_text(value_get(offer, "transferFormats"), BYTES_LIT("Text"))) {
@@ -129,8 +130,7 @@ int negotiate_read(
 {
 	struct value root;
 	if (json_read(arena, body, &root, NULL) != 0 || root.kind != VALUE_OBJECT) {
-		return fail(ret_text, ERR_UNREACHABLE,
-			BYTES_LIT("what answers there is no SignalR server"));
+		return fail(ret_text, ERR_UNREACHABLE, NO_SIGNALR);
 	}
 	struct bytes error = text_of(&root, "error");
 	if (error.len > 0) {
@@ -140,7 +140,11 @@ int negotiate_read(
 		return fail(ret_text, ERR_NOT_SUPPORTED,
 			BYTES_LIT("the server redirects to another one"));
 	}
-	if (!offers_websockets(&root)) {
+	const struct value *transports = value_get(&root, "availableTransports");
+	if (transports == NULL || transports->kind != VALUE_ARRAY) {
+		return fail(ret_text, ERR_UNREACHABLE, NO_SIGNALR);
+	}
+	if (!offers_websockets(transports)) {
 		return fail(ret_text, ERR_NOT_SUPPORTED,
 			BYTES_LIT("the server offers no WebSockets with text"));
 	}
@@ -157,11 +161,16 @@ int negotiate_read(
 bool upgrade_accepted(const struct http1_response *response, const char *key)
 {
 	char accept[WS_ACCEPT_SIZE];
-	const struct bytes *answer = http1_header(&response->headers, "Sec-WebSocket-Accept");
+	const struct http1_headers *headers = &response->headers;
+	const struct bytes *answer = http1_header(headers, "Sec-WebSocket-Accept");
 	ws_accept_key(bytes_str(key), accept);
+	/* We asked for no extension and no subprotocol, so none may be there. */
 	return response->status == 101 && answer != NULL && bytes_eq(*answer, bytes_str(accept)) &&
-	       http1_header_has_token(&response->headers, "Upgrade", "websocket") &&
-	       http1_header_has_token(&response->headers, "Connection", "Upgrade");
+	       http1_header_count(headers, "Sec-WebSocket-Accept") == 1 &&
+	       http1_header(headers, "Sec-WebSocket-Extensions") == NULL &&
+	       http1_header(headers, "Sec-WebSocket-Protocol") == NULL &&
+	       http1_header_has_token(headers, "Upgrade", "websocket") &&
+	       http1_header_has_token(headers, "Connection", "Upgrade");
 }
 
 int negotiate_status_err(int status)
@@ -176,6 +185,10 @@ int negotiate_status_err(int status)
 	case 429:
 		return ERR_RATE_LIMITED;
 	default:
-		return status >= 500 ? ERR_UNAVAILABLE : ERR_UNREACHABLE;
+		break;
 	}
+	if (status >= 300 && status < 400) {
+		return ERR_NOT_SUPPORTED; /* a redirect */
+	}
+	return status >= 500 ? ERR_UNAVAILABLE : ERR_UNREACHABLE;
 }

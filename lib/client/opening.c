@@ -36,17 +36,23 @@ struct opening {
 	char key[WS_KEY_SIZE];
 };
 
+static void free_secret(char *text)
+{
+	if (text != NULL) {
+		mem_wipe(text, strlen(text));
+		free(text);
+	}
+}
+
 static void opening_free(struct opening *o)
 {
 	stream_connect_cancel(&o->connect);
 	stream_close(&o->stream);
 	client_address_finish(&o->address);
-	if (o->token != NULL) {
-		mem_wipe(o->token, strlen(o->token));
-	}
-	free(o->token);
-	free(o->id);
+	free_secret(o->token);
+	free_secret(o->id);
 	buf_finish(&o->head);
+	mem_wipe(o->text.data, o->text.len); /* the id is in it */
 	buf_finish(&o->text);
 	free(o);
 }

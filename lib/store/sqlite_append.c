@@ -108,6 +108,7 @@ static int append_one(
 	head->seq++;
 	item->outcome = APPEND_STORED;
 	item->seq = head->seq;
+	item->epoch_no = connection->store->base.epoch_no;
 	item->sent_ms = head->sent_ms;
 	item->member_version = head->member_version;
 	return 0;

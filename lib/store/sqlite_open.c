@@ -107,12 +107,17 @@ static int start_threads(struct sqlite_store *store, size_t max_queued, struct b
 	return err;
 }
 
-/* Readers first: what they pass on the writer still does. The connection that closes last copies
- * the WAL into the file. */
-static void destroy(struct sqlite_store *store)
+/* Readers first: what they pass on the writer still does. */
+static void stop(struct sqlite_store *store)
 {
 	sqlite_thread_stop(&store->reader);
 	sqlite_thread_stop(&store->writer);
+}
+
+/* The connection that closes last copies the WAL into the file. */
+static void destroy(struct sqlite_store *store)
+{
+	stop(store);
 	sqlite_close(&store->read.db);
 	sqlite_close(&store->write.db);
 	sqlite_file_close(&store->file);
@@ -163,6 +168,9 @@ int sqlite_store_open(const struct store_open_params *params, struct bytes path,
 static int post(struct sqlite_thread *thread, struct store_call *call, size_t weight,
 	void (*work)(struct store_call *call, void *connection))
 {
+	if (thread == NULL) {
+		return ERR_UNAVAILABLE; /* stopped */
+	}
 	call->work = work;
 	call->err = 0;
 	call->why = NULL;
@@ -235,6 +243,11 @@ static int op_status(struct store *base, struct store_status *req)
 	return post(store_of(base)->reader, &req->call, 1, sqlite_status_work);
 }
 
+static void op_stop(struct store *base)
+{
+	stop(store_of(base));
+}
+
 static void op_close(struct store *base)
 {
 	destroy(store_of(base));
@@ -252,5 +265,6 @@ const struct store_ops sqlite_store_ops = {
 	.member_list = op_member_list,
 	.user_open = op_user_open,
 	.status = op_status,
+	.stop = op_stop,
 	.close = op_close,
 };

@@ -38,6 +38,13 @@ int store_open(
 	return ERR_CONFIG;
 }
 
+void store_stop(struct store *store)
+{
+	if (store != NULL) {
+		store->ops->stop(store);
+	}
+}
+
 void store_close(struct store **store)
 {
 	if (*store != NULL) {

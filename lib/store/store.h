@@ -224,6 +224,7 @@ struct store_ops {
 	int (*member_list)(struct store *store, struct store_member_list *req);
 	int (*user_open)(struct store *store, struct store_user_open *req);
 	int (*status)(struct store *store, struct store_status *req);
+	void (*stop)(struct store *store);
 	void (*close)(struct store *store);
 };
 
@@ -252,7 +253,11 @@ struct store_open_params {
  * has it), ERR_CORRUPT (refused, nothing changed), ERR_SYSTEM, ERR_STORAGE_FULL. */
 int store_open(
 	const struct store_open_params *params, struct store **ret_store, struct buf *ret_why);
-/* Blocking: what was accepted is finished and answered (posted) first. */
+/* Blocking: what was accepted is finished and answered (posted); what is asked from now on is
+ * refused with ERR_UNAVAILABLE. What never changes can be read until store_close(). Nobody may call
+ * the store from another thread meanwhile. */
+void store_stop(struct store *store);
+/* store_stop(), and the store is gone. */
 void store_close(struct store **store);
 
 /* First 16 bytes of SHA-256(sender id, client message id). */

@@ -38,18 +38,17 @@ static void make_token(
 	char claims[256], encoded[400];
 	uint8_t signature[32];
 
-	int len = snprintf(claims, sizeof(claims), "{\"sub\":\"%s-%zu\",\"exp\":%lld,\"jti\":\"%llu\"}",
-		target->name, user, (long long)time(NULL) + TOKEN_LIFE_S,
-		(unsigned long long)number);
+	int len = snprintf(claims, sizeof(claims),
+		"{\"sub\":\"%s-%zu\",\"exp\":%lld,\"jti\":\"%llu\"}", target->name, user,
+		(long long)time(NULL) + TOKEN_LIFE_S, (unsigned long long)number);
 	size_t start = out->len;
 	buf_append(out, encoded, base64url_encode(header, encoded));
 	buf_append_char(out, '.');
 	buf_append(out, encoded, base64url_encode(bytes_of(claims, (size_t)len), encoded));
-	digest_hmac_sha256(bytes_str(target->secret),
-		bytes_of(out->data + start, out->len - start), signature);
+	digest_hmac_sha256(bytes_str(target->secret), bytes_of(out->data + start, out->len - start),
+		signature);
 	buf_append_char(out, '.');
-	buf_append(out, encoded,
-		base64url_encode(bytes_of(signature, sizeof(signature)), encoded));
+	buf_append(out, encoded, base64url_encode(bytes_of(signature, sizeof(signature)), encoded));
 }
 
 static void send_all(const struct bench_conn *conn, struct bytes data)
@@ -87,141 +86,6 @@ void bench_conn_send(struct bench_conn *conn, const char *room, uint64_t number)
 	send_frame(conn, WS_TEXT, bytes_of(text, (size_t)len));
 }
 
-/* ---- opening and closing ---- */
-
-static void start(const struct bench_target *target, struct bench_conn *conn)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(target->port)};
-	struct timeval timeout = {.tv_sec = TIMEOUT_S};
-	int one = 1;
-
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	buf_init(&conn->rest);
-	conn->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (conn->fd < 0 ||
-		connect(conn->fd, (const struct sockaddr *)&address, sizeof(address)) != 0 ||
-		setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) != 0 ||
-		setsockopt(conn->fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) != 0) {
-		bench_fail("connection to port %u: %s", target->port, strerror(errno));
-	}
-}
-
-/* Reads, blocking, until the text has come. What came with it is dropped. */
-static void await(const struct bench_conn *conn, const char *text)
-{
-	char buffer[16 * 1024];
-	size_t have = 0;
-
-	for (;;) {
-		ssize_t got = recv(conn->fd, buffer + have, sizeof(buffer) - have, 0);
-		if (got <= 0) {
-			bench_fail("instead of %s: %s", text,
-				got == 0 ? "the connection ended" : strerror(errno));
-		}
-		have += (size_t)got;
-		if (memmem(buffer, have, "\"error\"", 7) != NULL) {
-			bench_fail("instead of %s: %.*s", text, (int)have, buffer);
-		}
-		if (memmem(buffer, have, text, strlen(text)) != NULL) {
-			return;
-		}
-		/* What others do in the room comes too; only the end can hold the rest of the text. */
-		if (have > sizeof(buffer) / 2) {
-			size_t keep = strlen(text);
-			memmove(buffer, buffer + have - keep, keep);
-			have = keep;
-		}
-	}
-}
-
-static void send_upgrade(const struct bench_target *target, const struct bench_conn *conn,
-	size_t user, uint64_t token_number)
-{
-	struct buf request;
-
-	buf_init(&request);
-	buf_append_str(&request,
-		"GET /chathub HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
-		"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer ");
-	make_token(target, user, token_number, &request);
-	buf_append_str(&request, "\r\n\r\n");
-	send_all(conn, buf_bytes(&request));
-	buf_finish(&request);
-}
-
-static void send_join(const struct bench_target *target, const struct bench_conn *conn, size_t room)
-{
-	char name[BENCH_ROOM_SIZE], text[FRAME_SIZE / 2];
-
-	bench_room_name(target, room, name);
-	int len = snprintf(text, sizeof(text),
-		"{\"type\":1,\"invocationId\":\"join\",\"target\":\"JoinRoom\",\"arguments\":"
-		"[\"%s\"]}\x1e",
-		name);
-	send_frame(conn, WS_TEXT, bytes_of(text, (size_t)len));
-}
-
-/* Each step is sent on all before the first answer is awaited, so that a server that commits
- * several joins at once can. */
-static void open_some(const struct bench_target *target, struct bench_conn *conns, size_t first,
-	size_t count, size_t rooms, uint64_t token_number)
-{
-	for (size_t i = first; i < first + count; i++) {
-		start(target, &conns[i]);
-		send_upgrade(target, &conns[i], i, token_number);
-	}
-	for (size_t i = first; i < first + count; i++) {
-		await(&conns[i], "HTTP/1.1 101 ");
-		send_frame(&conns[i], WS_TEXT,
-			BYTES_LIT("{\"protocol\":\"json\",\"version\":1}\x1e"));
-	}
-	for (size_t i = first; i < first + count; i++) {
-		await(&conns[i], "{}\x1e");
-		if (rooms != 0) {
-			send_join(target, &conns[i], i % rooms);
-		}
-	}
-	for (size_t i = first; i < first + count; i++) {
-		if (rooms != 0) {
-			await(&conns[i], "\"invocationId\":\"join\"");
-		}
-		if (fcntl(conns[i].fd, F_SETFL, O_NONBLOCK) != 0) {
-			bench_fail("fcntl: %s", strerror(errno));
-		}
-	}
-}
-
-void bench_conn_open(const struct bench_target *target, struct bench_conn *conns, size_t first,
-	size_t count, size_t rooms, uint64_t token_number)
-{
-	for (size_t done = 0; done < count; done += OPEN_TOGETHER) {
-		size_t some = count - done < OPEN_TOGETHER ? count - done : OPEN_TOGETHER;
-		open_some(target, conns, first + done, some, rooms, token_number);
-	}
-}
-
-void bench_conn_close(struct bench_conn *conn)
-{
-	static const char normal[2] = {3, (char)0xe8}; /* 1000, RFC 6455 section 7.4.1 */
-	struct pollfd wait = {.fd = conn->fd, .events = POLLIN};
-	char buffer[4096];
-
-	send_frame(conn, WS_CLOSE, bytes_of(normal, sizeof(normal)));
-	for (;;) {
-		ssize_t got = recv(conn->fd, buffer, sizeof(buffer), 0);
-		if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
-			break;
-		}
-		if (got < 0 && poll(&wait, 1, TIMEOUT_S * 1000) == 0) {
-			bench_fail("the server does not end the connection");
-		}
-	}
-	close(conn->fd);
-	conn->fd = -1;
-	buf_finish(&conn->rest);
-}
-
 /* ---- what is received ---- */
 
 static uint64_t count_text(struct bytes in, const char *text, size_t text_len)
@@ -238,6 +102,10 @@ static uint64_t count_text(struct bytes in, const char *text, size_t text_len)
 
 static void look(struct bytes payload, size_t header, struct bench_seen *seen)
 {
+	if (bytes_eq(payload, BYTES_LIT("{}\x1e"))) {
+		seen->handshakes++;
+		return;
+	}
 	uint64_t messages = count_text(payload, "\"ReceiveMessage\"", 16);
 	uint64_t completions = count_text(payload, "\"type\":3,", 9);
 
@@ -312,4 +180,142 @@ bool bench_conn_read(struct bench_conn *conn, struct bench_seen *seen)
 		buf_append(&conn->rest, buffer + done, have - done);
 	}
 	return !nothing;
+}
+
+/* ---- opening and closing ---- */
+
+static void start(const struct bench_target *target, struct bench_conn *conn)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(target->port)};
+	struct timeval timeout = {.tv_sec = TIMEOUT_S};
+	int one = 1;
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	buf_init(&conn->rest);
+	conn->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (conn->fd < 0 ||
+		connect(conn->fd, (const struct sockaddr *)&address, sizeof(address)) != 0 ||
+		setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) != 0 ||
+		setsockopt(conn->fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) != 0) {
+		bench_fail("connection to port %u: %s", target->port, strerror(errno));
+	}
+}
+
+/* The server says nothing more before it has the handshake. */
+static void await_upgrade(const struct bench_conn *conn)
+{
+	char head[2048];
+	size_t have = 0;
+
+	while (have < 4 || memcmp(head + have - 4, "\r\n\r\n", 4) != 0) {
+		ssize_t got = recv(conn->fd, head + have, sizeof(head) - have, 0);
+		if (got <= 0) {
+			bench_fail("no answer to the upgrade: %s",
+				got == 0 ? "the connection ended" : strerror(errno));
+		}
+		have += (size_t)got;
+	}
+	if (!bytes_starts(bytes_of(head, have), BYTES_LIT("HTTP/1.1 101 "))) {
+		bench_fail("the upgrade is refused: %.*s", (int)have, head);
+	}
+}
+
+/* Reads, blocking, until *count, which is in *seen, is no longer 0. */
+static void await(struct bench_conn *conn, struct bench_seen *seen, const uint64_t *count)
+{
+	while (*count == 0) {
+		if (!bench_conn_read(conn, seen)) {
+			bench_fail("no answer to the handshake or the join in %d s", TIMEOUT_S);
+		}
+	}
+}
+
+static void send_upgrade(const struct bench_target *target, const struct bench_conn *conn,
+	size_t user, uint64_t token_number)
+{
+	struct buf request;
+
+	buf_init(&request);
+	buf_append_str(&request,
+		"GET /chathub HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+		"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer ");
+	make_token(target, user, token_number, &request);
+	buf_append_str(&request, "\r\n\r\n");
+	send_all(conn, buf_bytes(&request));
+	buf_finish(&request);
+}
+
+static void send_join(const struct bench_target *target, const struct bench_conn *conn, size_t room)
+{
+	char name[BENCH_ROOM_SIZE], text[FRAME_SIZE / 2];
+
+	bench_room_name(target, room, name);
+	int len = snprintf(text, sizeof(text),
+		"{\"type\":1,\"invocationId\":\"join\",\"target\":\"JoinRoom\",\"arguments\":"
+		"[\"%s\"]}\x1e",
+		name);
+	send_frame(conn, WS_TEXT, bytes_of(text, (size_t)len));
+}
+
+/* Each step is sent on all before the first answer is awaited, so that a server that commits
+ * several joins at once can. */
+static void open_some(const struct bench_target *target, struct bench_conn *conns, size_t first,
+	size_t count, size_t rooms, uint64_t token_number)
+{
+	for (size_t i = first; i < first + count; i++) {
+		start(target, &conns[i]);
+		send_upgrade(target, &conns[i], i, token_number);
+	}
+	for (size_t i = first; i < first + count; i++) {
+		await_upgrade(&conns[i]);
+		send_frame(
+			&conns[i], WS_TEXT, BYTES_LIT("{\"protocol\":\"json\",\"version\":1}\x1e"));
+	}
+	for (size_t i = first; i < first + count; i++) {
+		struct bench_seen seen = {0};
+		await(&conns[i], &seen, &seen.handshakes);
+		if (rooms != 0) {
+			send_join(target, &conns[i], i % rooms);
+		}
+	}
+	for (size_t i = first; i < first + count; i++) {
+		struct bench_seen seen = {0};
+		if (rooms != 0) {
+			await(&conns[i], &seen, &seen.completions);
+		}
+		if (fcntl(conns[i].fd, F_SETFL, O_NONBLOCK) != 0) {
+			bench_fail("fcntl: %s", strerror(errno));
+		}
+	}
+}
+
+void bench_conn_open(const struct bench_target *target, struct bench_conn *conns, size_t first,
+	size_t count, size_t rooms, uint64_t token_number)
+{
+	for (size_t done = 0; done < count; done += OPEN_TOGETHER) {
+		size_t some = count - done < OPEN_TOGETHER ? count - done : OPEN_TOGETHER;
+		open_some(target, conns, first + done, some, rooms, token_number);
+	}
+}
+
+void bench_conn_close(struct bench_conn *conn)
+{
+	static const char normal[2] = {3, (char)0xe8}; /* 1000, RFC 6455 section 7.4.1 */
+	struct pollfd wait = {.fd = conn->fd, .events = POLLIN};
+	char buffer[4096];
+
+	send_frame(conn, WS_CLOSE, bytes_of(normal, sizeof(normal)));
+	for (;;) {
+		ssize_t got = recv(conn->fd, buffer, sizeof(buffer), 0);
+		if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+			break;
+		}
+		if (got < 0 && poll(&wait, 1, TIMEOUT_S * 1000) == 0) {
+			bench_fail("the server does not end the connection");
+		}
+	}
+	close(conn->fd);
+	conn->fd = -1;
+	buf_finish(&conn->rest);
 }

@@ -27,6 +27,7 @@ struct bench_seen {
 	uint64_t message_frames; /* frames that hold nothing else than one of them */
 	uint64_t message_frame_bytes; /* of those, with their headers */
 	uint64_t completions;
+	uint64_t handshakes; /* that succeeded */
 };
 
 /* Opens connections first to first + count - 1 of the array, those of the users of the same number,
@@ -43,8 +44,8 @@ void bench_conn_close(struct bench_conn *conn);
  * if the socket does not take it at once. */
 void bench_conn_send(struct bench_conn *conn, const char *room, uint64_t number);
 
-/* Reads once what is there and adds to *seen. False: nothing was there. Ends the program if the
- * connection has ended or the server reported an error. */
+/* Reads once what is there (a blocking socket: waits for it) and adds to *seen. False: nothing was
+ * there. Ends the program if the connection has ended or the server reported an error. */
 bool bench_conn_read(struct bench_conn *conn, struct bench_seen *seen);
 
 /* The name of a room of the target. */

@@ -42,9 +42,8 @@ static double stat_us(pid_t pid)
 	}
 	fclose(file);
 	const char *rest = strrchr(line, ')');
-	if (rest == NULL ||
-		sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
-			&system) != 2) {
+	if (rest == NULL || sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+				    &user, &system) != 2) {
 		bench_fail("%s is not understood", path);
 	}
 	return (double)(user + system) * 1e6 / (double)sysconf(_SC_CLK_TCK);

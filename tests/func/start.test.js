@@ -12,6 +12,7 @@ const { RawHub, codeOf } = require('./lib/hub');
 const { RawConnection, requestBytes, request } = require('./lib/http');
 const { userToken } = require('./lib/token');
 const { wholeHistory } = require('./lib/retrying');
+const { sleep } = require('./lib/util');
 
 const SETTINGS_EXIT = 78;
 const NEGOTIATE = '/chathub/negotiate?negotiateVersion=1';
@@ -256,6 +257,41 @@ test('SIGTERM with hundreds of connections: all are told, exit 0 in time', async
   for (const hub of hubs) {
     assert.deepStrictEqual(hub.closeMessage, { type: 7, allowReconnect: true });
   }
+});
+
+test('SIGTERM amid sending: what was stored has its answer, though the connections are closed', async () => {
+  const daemon = await start({ settings: { CHATD_SERVER_DRAIN_SPREAD: '300ms' } });
+  const hubs = await Promise.all(Array.from({ length: 40 }, (_, i) => RawHub.open(daemon.port, { user: `u${i}` })));
+  for (const hub of hubs) {
+    await hub.invoke('JoinRoom', 'busy');
+  }
+  const answered = new Set();
+  const send = async (hub) => {
+    for (;;) {
+      answered.add((await hub.invoke('SendMessage', 'busy', 'text')).seq);
+    }
+  };
+  const sending = hubs.map((hub) => send(hub).catch(() => {}));
+  await sleep(500);
+  await daemon.stop({ keepDir: true });
+  await Promise.all(sending);
+  hubs.forEach((hub) => assert.strictEqual(hub.closeMessage?.allowReconnect, true));
+  await daemon.restart();
+  const stored = (await (await RawHub.open(daemon.port, { user: 'u0' })).invoke('JoinRoom', 'busy')).lastSeq;
+  assert.ok(stored > 0);
+  assert.strictEqual(answered.size, stored);
+});
+
+test('requests that come while the process ends, its store closed already', async () => {
+  const daemon = await start();
+  const sockets = await Promise.all(Array.from({ length: 200 }, () => new Promise((resolve, reject) => {
+    const socket = net.connect(daemon.port, '127.0.0.1', () => resolve(socket));
+    socket.on('error', reject);
+  })));
+  sockets.forEach((socket) => socket.removeAllListeners('error').on('error', () => {}));
+  const timer = setInterval(() => sockets.pop()?.write('GET /health/ready HTTP/1.1\r\nHost: a\r\n\r\n'), 0.5);
+  await daemon.stop().finally(() => clearInterval(timer));
+  sockets.forEach((socket) => socket.destroy());
 });
 
 // A small disk of the daemon's own, where the system lets us have one.

@@ -19,7 +19,7 @@ static int hold(struct store *store, struct store_call *call, enum fake_kind kin
 		return fake->refuse;
 	}
 	assert_true(fake->count < FAKE_HELD_MAX);
-	fake->held[fake->count++] = (struct fake_held){call, kind};
+	fake->held[fake->count++] = (struct fake_held){call, kind, false};
 	fake->calls[kind]++;
 	return 0;
 }
@@ -61,20 +61,39 @@ static void answer_run(struct mail *mail)
 	call->done(call, call->err);
 }
 
-static struct fake_held take_first(struct fake_store *fake)
+static struct fake_held take(struct fake_store *fake, size_t at)
 {
-	assert_true(fake->count > 0);
-	struct fake_held first = fake->held[0];
+	assert_true(fake->count > at);
+	struct fake_held taken = fake->held[at];
 	fake->count--;
-	memmove(fake->held, fake->held + 1, fake->count * sizeof(fake->held[0]));
-	return first;
+	memmove(fake->held + at, fake->held + at + 1, (fake->count - at) * sizeof(fake->held[0]));
+	return taken;
+}
+
+static void answer(struct fake_store *fake, size_t at)
+{
+	struct fake_held taken = take(fake, at);
+	if (!taken.is_done) {
+		taken.call->err = fake_do(fake, &taken);
+	}
+	mailbox_post(taken.call->reply_to, &taken.call->mail, answer_run);
 }
 
 void fake_store_answer(struct fake_store *fake)
 {
-	struct fake_held first = take_first(fake);
-	first.call->err = fake_do(fake, &first);
-	mailbox_post(first.call->reply_to, &first.call->mail, answer_run);
+	answer(fake, 0);
+}
+
+void fake_store_answer_behind(struct fake_store *fake)
+{
+	answer(fake, 1);
+}
+
+void fake_store_read(struct fake_store *fake)
+{
+	assert_true(fake->count > 0);
+	fake->held[0].call->err = fake_do(fake, &fake->held[0]);
+	fake->held[0].is_done = true;
 }
 
 void fake_store_answer_all(struct fake_store *fake)
@@ -86,7 +105,7 @@ void fake_store_answer_all(struct fake_store *fake)
 
 void fake_store_fail(struct fake_store *fake, int err, bool takes_effect)
 {
-	struct fake_held first = take_first(fake);
+	struct fake_held first = take(fake, 0);
 	if (takes_effect) {
 		/* What it would have answered is not told. */
 		const struct store_append *append = (const void *)first.call;

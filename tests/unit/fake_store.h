@@ -42,6 +42,10 @@ const struct store_page *fake_store_first_page(const struct fake_store *fake);
 /* Lets the oldest take effect and be answered. */
 void fake_store_answer(struct fake_store *fake);
 void fake_store_answer_all(struct fake_store *fake);
+/* The second oldest overtakes the oldest, as a write may overtake a read. */
+void fake_store_answer_behind(struct fake_store *fake);
+/* The oldest takes effect now, but is still held. */
+void fake_store_read(struct fake_store *fake);
 /* The oldest is answered with an error; takes_effect: it was committed all the same. */
 void fake_store_fail(struct fake_store *fake, int err, bool takes_effect);
 /* Every call is refused at once with err, until 0 is set. */

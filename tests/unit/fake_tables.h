@@ -27,6 +27,7 @@ struct fake_room {
 struct fake_held {
 	struct store_call *call;
 	enum fake_kind kind;
+	bool is_done; /* it has taken effect: call->err is set */
 };
 
 struct fake_store {

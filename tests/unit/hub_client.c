@@ -188,22 +188,23 @@ void client_skip(struct hub_client *client)
 
 static void quotes(char *text)
 {
-	for (char *at = text; (at = strchr(at, '\'')) != NULL;) {
-		*at = '"';
+	for (char *at = text; (at = strpbrk(at, "'`")) != NULL; at++) {
+		*at = *at == '`' ? '\'' : '"';
 	}
 }
 
 void client_expect(struct hub_client *client, const char *text)
 {
-	char *wanted = mem_strdup(text);
+	char wanted[2048];
 	const char *got = client_next(client);
+	assert_true(strlen(text) < sizeof(wanted));
+	strcpy(wanted, text);
 	quotes(wanted);
 	if (got == NULL) {
 		fail_msg("nothing came instead of %s", wanted);
 		return;
 	}
 	assert_string_equal(got, wanted);
-	free(wanted);
 }
 
 const char *client_seqs(const struct hub_client *client, const struct uuid *room)

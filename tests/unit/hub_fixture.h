@@ -77,7 +77,7 @@ struct hub_client *client_open(struct hub *hub, unsigned worker, const char *use
 struct hub_client *client_start(struct hub *hub, unsigned worker, const char *user);
 /* The server's side; NULL once it has ended. */
 struct conn *client_conn(const struct hub_client *client);
-/* Sends one record; ' in the text become ". */
+/* Sends one record; ' in the text become ", ` become '. */
 void client_say(struct hub_client *client, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void client_handshake(struct hub_client *client);
@@ -93,7 +93,7 @@ const char *client_next(struct hub_client *client);
 const char *client_next_other(struct hub_client *client);
 /* Everything so far is passed over. */
 void client_skip(struct hub_client *client);
-/* The next record must be this; ' stand for ". */
+/* The next record must be this; ' stand for ", ` for '. */
 void client_expect(struct hub_client *client, const char *text);
 /* Numbers of a room's messages so far, as "1 2 3"; good until the next call. */
 const char *client_seqs(const struct hub_client *client, const struct uuid *room);

@@ -151,6 +151,26 @@ static void what_fails_half_way_is_undone(void **state)
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
+/* A server that ends stops the store before it has taken all answers. */
+static void a_stopped_store_has_answered_and_refuses_the_rest(void **state)
+{
+	struct store_test *t = *state;
+	struct store_page before = {.limit = 1}, after = {.limit = 1};
+	struct append_item item;
+
+	store_test_open(t);
+	before.room = after.room = test_room(t, "a", 1);
+	store_test_call(t, &before.call);
+	int posted = store_page(t->store, &before);
+	store_stop(t->store);
+	assert_int_equal(store_test_wait(t, &before.call, posted), 0);
+	assert_int_equal(test_page(t, &after), ERR_UNAVAILABLE);
+	item = test_item(after.room, test_user(1), "1", "text");
+	assert_int_equal(test_append(t, &item, 1), ERR_UNAVAILABLE);
+	assert_int_equal(strlen(t->store->epoch), 16);
+	store_stop(t->store); /* once more does no harm */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -158,6 +178,7 @@ int main(void)
 		TEST(errors_of_reading_are_told),
 		TEST(damage_of_one_room_is_its_own),
 		TEST(what_fails_half_way_is_undone),
+		TEST(a_stopped_store_has_answered_and_refuses_the_rest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@ const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
 const { spawn } = require('node:child_process');
+const left = require('./left');
 const { SECRET } = require('./token');
 const { within } = require('./util');
 
@@ -42,16 +43,9 @@ function environment(extra) {
   return env;
 }
 
-// What a failing test leaves behind goes with the process.
-const left = { daemons: new Set(), dirs: new Set() };
-process.on('exit', () => {
-  left.daemons.forEach((child) => child.kill('SIGKILL'));
-  left.dirs.forEach((dir) => fs.rmSync(dir, { recursive: true, force: true }));
-});
-
 function scratchDir() {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'chatd-'));
-  left.dirs.add(dir);
+  left.dir(dir);
   return dir;
 }
 
@@ -129,7 +123,7 @@ class Chatd {
     this.child = spawn(command, rest, { env: environment(this.env), cwd: this.dir, stdio: ['ignore', 'pipe', 'pipe'] });
     this.pid = this.child.pid;
     this.exit = null;
-    this.letGo();
+    left.daemon(this.child);
     let runLog = '';
     this.ended = new Promise((resolve) => {
       this.child.on('error', (error) => resolve({ code: null, signal: null, error }));
@@ -161,14 +155,6 @@ class Chatd {
         fail(`ended with ${exit.error || exit.signal || exit.code}`);
       });
     });
-  }
-
-  // A daemon that a failed test forgot shall not keep the test's process from ending.
-  letGo() {
-    const { child } = this;
-    left.daemons.add(child);
-    child.once('close', () => left.daemons.delete(child));
-    [child, child.stdout, child.stderr].forEach((handle) => handle && handle.unref());
   }
 
   // Resolves with {code, signal} when it has ended.

@@ -2,6 +2,7 @@
 // HTTP/1.1 over a plain socket: bytes in, bytes out, nothing repaired, so that tests can be as rude as they like.
 
 const net = require('node:net');
+const left = require('./left');
 const { within } = require('./util');
 
 const TIMEOUT_MS = 10000;
@@ -12,6 +13,7 @@ class RawConnection {
     this.buffer = Buffer.alloc(0);
     this.ended = null; // null, 'end' or 'reset'
     this.waiting = [];
+    left.socket(socket);
     socket.on('data', (chunk) => {
       this.buffer = this.buffer.length ? Buffer.concat([this.buffer, chunk]) : chunk;
       this.wake();

@@ -1,7 +1,8 @@
 'use strict';
 // A daemon for a whole test file, and users who connect to it and are cleared away after each test.
 
-const { before, after, afterEach } = require('node:test');
+const { before, afterEach } = require('node:test');
+const left = require('./left');
 const { Chatd } = require('./chatd');
 const { RawHub, startRealClient } = require('./hub');
 
@@ -38,7 +39,7 @@ function house(options) {
   afterEach(async () => {
     await Promise.allSettled(open.splice(0).map((close) => close()));
   });
-  after(() => all.chatd.stop());
+  left.finally(() => all.chatd.stop());
   return all;
 }
 

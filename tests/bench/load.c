@@ -1,0 +1,147 @@
+/* The client of the benchmark: puts one kind of load on a server and prints, as a line of JSON,
+ * what that cost the server's process. It speaks to chatd and to the floor alike. --help says more.
+ */
+#include "tests/bench/load.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "tests/bench/bench_proc.h"
+
+/* A hanging server ends the program: what no figure takes in --seconds plus this. */
+#define HANGING_S 90
+
+static const struct mode {
+	const char *name;
+	void (*run)(const struct load *load);
+	struct load defaults;
+	const char *doc;
+} modes[] = {
+	{"fanout", load_messages, {.connections = 1000, .rooms = 1, .in_flight = 1, .seconds = 2},
+		"messages to the members of a room"},
+	{"sends", load_messages, {.connections = 400, .rooms = 200, .in_flight = 400, .seconds = 2},
+		"many small rooms, everyone sends"},
+	{"rate", load_rate, {.connections = 1000, .rooms = 1, .rate = 20, .seconds = 3},
+		"latency at an offered rate"},
+	{"connect", load_connect, {.connections = 1000}, "upgrade, token, handshake, close"},
+	{"idle", load_idle, {.connections = 5000}, "memory per connection"},
+};
+#define MODE_COUNT (sizeof(modes) / sizeof(modes[0]))
+
+static void usage(FILE *out)
+{
+	fputs("usage: load MODE --pid PID --port PORT [--secret TEXT] [--name TEXT]\n"
+	      "            [--connections N] [--rooms N] [--in-flight N] [--rate N] [--seconds "
+	      "S]\n",
+		out);
+	for (size_t i = 0; i < MODE_COUNT; i++) {
+		fprintf(out, "  %-8s %s\n", modes[i].name, modes[i].doc);
+	}
+}
+
+static const struct mode *find_mode(const char *name)
+{
+	for (size_t i = 0; name != NULL && i < MODE_COUNT; i++) {
+		if (strcmp(modes[i].name, name) == 0) {
+			return &modes[i];
+		}
+	}
+	return NULL;
+}
+
+static bool set_number(struct load *load, int option, const char *text)
+{
+	char *end;
+	double number = strtod(text, &end);
+
+	if (end == text || *end != '\0' || number < 0 || number > 1e7) {
+		return false;
+	}
+	switch (option) {
+	case 'i':
+		load->pid = (pid_t)number;
+		break;
+	case 'p':
+		load->target.port = (uint16_t)number;
+		break;
+	case 'c':
+		load->connections = (size_t)number;
+		break;
+	case 'r':
+		load->rooms = (size_t)number;
+		break;
+	case 'f':
+		load->in_flight = (size_t)number;
+		break;
+	case 'a':
+		load->rate = number;
+		break;
+	case 's':
+		load->seconds = number;
+		break;
+	default:
+		return false;
+	}
+	return true;
+}
+
+static bool parse(struct load *load, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"pid", required_argument, NULL, 'i'},
+		{"port", required_argument, NULL, 'p'},
+		{"secret", required_argument, NULL, 'S'},
+		{"name", required_argument, NULL, 'N'},
+		{"connections", required_argument, NULL, 'c'},
+		{"rooms", required_argument, NULL, 'r'},
+		{"in-flight", required_argument, NULL, 'f'},
+		{"rate", required_argument, NULL, 'a'},
+		{"seconds", required_argument, NULL, 's'},
+		{0},
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option == 'S') {
+			load->target.secret = optarg;
+		} else if (option == 'N') {
+			load->target.name = optarg;
+		} else if (option == '?' || !set_number(load, option, optarg)) {
+			return false;
+		}
+	}
+	return optind == argc && load->pid > 0 && load->target.port > 0 && load->connections > 0;
+}
+
+int main(int argc, char **argv)
+{
+	const struct mode *mode = find_mode(argc > 1 ? argv[1] : NULL);
+	struct rlimit files;
+
+	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+		usage(stdout);
+		return 0;
+	}
+	if (mode == NULL) {
+		usage(stderr);
+		return 2;
+	}
+	struct load load = mode->defaults;
+	load.target.secret = "";
+	load.target.name = mode->name;
+	if (!parse(&load, argc - 1, argv + 1)) {
+		usage(stderr);
+		return 2;
+	}
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	alarm((unsigned)load.seconds + HANGING_S);
+	mode->run(&load);
+	return 0;
+}
