@@ -180,16 +180,21 @@ part_vanish() {
     live vanish node tests/func/run.js tests/chaos/vanish.test.js
 }
 
-[ $# -gt 0 ] || set -- layers format unit replay func tsan hardening chaos vanish
-for part in "$@"; do
-  case $part in
-  layers | format | unit | replay | func | tsan | hardening | chaos | vanish) "part_$part" ;;
-  *)
-    echo "check.sh: no part called $part" >&2
-    exit 2
-    ;;
-  esac
-done
+# In a function, so that the shell has read all of the script before it starts to work.
+main() {
+  [ $# -gt 0 ] || set -- layers format unit replay func tsan hardening chaos vanish
+  for part in "$@"; do
+    case $part in
+    layers | format | unit | replay | func | tsan | hardening | chaos | vanish) "part_$part" ;;
+    *)
+      echo "check.sh: no part called $part" >&2
+      exit 2
+      ;;
+    esac
+  done
+  echo "$passed passed, $failed failed"
+  [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+}
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+main "$@"
+exit $?

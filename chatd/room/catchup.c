@@ -107,6 +107,13 @@ static uint64_t catchup_bound(const struct catchup *catchup)
 	return catchup->last != 0 ? catchup->last : catchup->entry->room->info.last_seq;
 }
 
+/* Whether the send queue would be at most half full with so much more. */
+static bool catchup_has_room(const struct catchup *catchup, size_t more)
+{
+	return conn_queued(catchup->entry->conn) + more <=
+	       catchup->rooms->sv->conf->limits.send_queue / 2;
+}
+
 /* Sends the rows up to the bound; what lies beyond it comes by the feed. */
 static void catchup_send(struct catchup *catchup)
 {
@@ -114,17 +121,22 @@ static void catchup_send(struct catchup *catchup)
 	struct conn *conn = catchup->entry->conn;
 	uint64_t bound = catchup_bound(catchup);
 	struct outmsg_builder builder;
+	size_t i = 0;
 	outmsg_begin(&builder, 1U << conn->codec->id);
-	for (size_t i = 0; i < page->count && page->rows[i].seq <= bound; i++) {
+	/* Escapes may make a row six times as long: what finds no room is read again later. */
+	while (i < page->count && page->rows[i].seq <= bound &&
+		(i == 0 || catchup_has_room(catchup, outmsg_size(&builder)))) {
 		struct hub_message message = render_receive_message(
 			page->call.arena, catchup->rooms->sv->store, &page->rows[i]);
 		outmsg_add(&builder, &message);
 		catchup->next = page->rows[i].seq + 1;
+		i++;
 	}
 	/* What the page lacks was purged, but only as far as its snapshot goes: the head may have
 	 * risen since. */
 	uint64_t known = page->last_seq < bound ? page->last_seq : bound;
-	if (page->count < page->limit && !page->cut && catchup->next <= known) {
+	bool all = i == page->count || page->rows[i].seq > bound;
+	if (all && page->count < page->limit && !page->cut && catchup->next <= known) {
 		catchup->next = known + 1;
 	}
 	if (builder.count == 0) {
@@ -151,7 +163,10 @@ static void catchup_take(struct catchup *catchup, int err)
 	if (catchup == catchup->entry->catchup) {
 		catchup->entry->next = catchup->next;
 	}
-	catchup_tell(catchup, catchup->next - 1, 0);
+	/* At the end it is told once nothing runs any more: who waited may ask for more at once. */
+	if (catchup->next <= catchup_bound(catchup)) {
+		catchup_tell(catchup, catchup->next - 1, 0);
+	}
 }
 
 static void catchup_read_done(struct store_call *call, int err)
@@ -202,11 +217,6 @@ static void catchup_read(struct catchup *catchup)
 	catchup->rooms->pending++;
 }
 
-static bool catchup_may_send(const struct catchup *catchup)
-{
-	return conn_queued(catchup->entry->conn) <= catchup->rooms->sv->conf->limits.send_queue / 2;
-}
-
 /* Reads, waits (for the home, for a drain, for the store), or has finished. */
 static void catchup_go(struct catchup *catchup)
 {
@@ -223,7 +233,7 @@ static void catchup_go(struct catchup *catchup)
 		catchup_finish(catchup);
 		return;
 	}
-	if (!catchup_may_send(catchup)) {
+	if (!catchup_has_room(catchup, 0)) {
 		return;
 	}
 	struct conn *conn = catchup->entry->conn;

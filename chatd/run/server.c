@@ -1,11 +1,8 @@
 #include "chatd/run/server.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -13,7 +10,9 @@
 #include "chatd/control/control.h"
 #include "chatd/net/listener.h"
 #include "chatd/run/gather.h"
+#include "chatd/run/metrics_door.h"
 #include "chatd/run/keys.h"
+#include "chatd/run/process.h"
 #include "chatd/run/worker.h"
 #include "lib/base/err.h"
 #include "lib/base/ident.h"
@@ -49,6 +48,7 @@ struct server {
 	struct server_control control;
 	struct listener *listener;
 	struct control *control_door;
+	struct metrics_door *metrics_door; /* NULL: not asked for */
 	struct loop_signal *signals[3];
 	struct loop_timer *drain_poll;
 	uint64_t started_us, drain_until_us;
@@ -165,15 +165,26 @@ static void apply_log(const struct conf *conf)
 }
 
 /* What cannot change while the process runs keeps its old value; it is said. */
-static void log_unreloadable(const struct conf *old, const struct conf *fresh)
+static void keep_unreloadable(const struct conf *old, struct conf *fresh)
 {
 	for (size_t i = 0; i < conf_key_count; i++) {
 		const struct conf_key *key = &conf_keys[i];
 		if (!key->reloadable && !conf_same(old, fresh, key)) {
 			log_event(LOG_WARN, "setting needs a restart",
 				LOG_STR("section", key->section), LOG_STR("key", key->key));
+			conf_keep(fresh, old, key);
 		}
 	}
+}
+
+/* What was good with an environment that has to wait for a restart may not be so without it. */
+static int check_kept(const struct conf *fresh, struct buf *why)
+{
+	if (fresh->hub.detailed_errors && fresh->server.environment == CONF_PRODUCTION) {
+		buf_append_str(why, "hub.detailed_errors needs a restart into Development");
+		return ERR_CONFIG;
+	}
+	return 0;
 }
 
 static void server_reload(void *ctx)
@@ -191,6 +202,10 @@ static void server_reload(void *ctx)
 	log_problems(&problems);
 	conf_report_finish(&problems);
 	if (err == 0) {
+		keep_unreloadable(server->conf, fresh);
+		err = check_kept(fresh, &why);
+	}
+	if (err == 0) {
 		err = keys_load(fresh, &verifier, NULL, &why);
 	}
 	if (err != 0) {
@@ -199,7 +214,6 @@ static void server_reload(void *ctx)
 		conf_unref(&fresh);
 		return;
 	}
-	log_unreloadable(server->conf, fresh);
 	conf_unref(&server->conf);
 	jwt_verifier_unref(&server->verifier);
 	server->conf = fresh;
@@ -238,30 +252,6 @@ static uint64_t control_uptime(void *ctx)
 }
 
 /* ---- start ---- */
-
-static int make_state_dir(const char *path, struct buf *why)
-{
-	struct buf part = {0};
-	int err = 0;
-	for (const char *end = path; err == 0; end++) {
-		if (*end != '/' && *end != '\0') {
-			continue;
-		}
-		buf_clear(&part);
-		buf_append(&part, path, (size_t)(end - path));
-		if (part.len > 0 && mkdir(buf_cstr(&part), 0700) != 0 && errno != EEXIST) {
-			buf_printf(why, "server.state_dir: cannot make %s: %s", buf_cstr(&part),
-				strerror(errno));
-			err = errno == EACCES || errno == EPERM || errno == EROFS ? ERR_CONFIG
-										  : ERR_SYSTEM;
-		}
-		if (*end == '\0') {
-			break;
-		}
-	}
-	buf_finish(&part);
-	return err;
-}
 
 static int open_store(struct server *server, struct buf *why)
 {
@@ -327,7 +317,7 @@ static int open_listener(struct server *server, struct buf *why)
 		&server->listener, text);
 	buf_finish(&addresses);
 	if (err != 0) {
-		buf_printf(why, "server.listen: %s", text);
+		buf_printf(why, "server.%s", text); /* it begins with "listen: " */
 		return err;
 	}
 	listener_leave_reserve(server->listener);
@@ -336,16 +326,6 @@ static int open_listener(struct server *server, struct buf *why)
 			listener_address(server->listener, i));
 	}
 	return 0;
-}
-
-/* Every client costs a descriptor. */
-static void raise_descriptors(void)
-{
-	struct rlimit limit;
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &limit);
-	}
 }
 
 static void open_signals(struct server *server)
@@ -375,6 +355,7 @@ static void say_ready(struct server *server, bool made_secret)
 	server_set_state(server, SERVER_SERVING);
 	log_event(LOG_INFO, "ready", LOG_STR("listen", buf_cstr(&server->listening)),
 		LOG_STR("control", conf->control.socket), LOG_STR("version", CHATD_VERSION),
+		LOG_STR("metrics", metrics_door_address(server->metrics_door)),
 		LOG_INT("workers", server->worker_count),
 		LOG_INT("ms", control_uptime(server) / 1000));
 	sd_notifyf(0, "READY=1\nSTATUS=Listening on %s", buf_cstr(&server->listening));
@@ -388,8 +369,8 @@ static void say_ready(struct server *server, bool made_secret)
 
 static int server_start(struct server *server, bool *ret_made, struct buf *why)
 {
-	raise_descriptors();
-	int err = make_state_dir(server->conf->server.state_dir, why);
+	process_raise_descriptors();
+	int err = process_make_state_dir(server->conf->server.state_dir, why);
 	if (err == 0) {
 		err = keys_load(server->conf, &server->verifier, ret_made, why);
 	}
@@ -405,6 +386,9 @@ static int server_start(struct server *server, bool *ret_made, struct buf *why)
 	err = control_open(server->main, &server->control_door, why);
 	if (err == 0) {
 		err = open_listener(server, why);
+	}
+	if (err == 0) {
+		err = metrics_door_open(server->main, &server->metrics_door, why);
 	}
 	if (err == 0) {
 		err = start_workers(server);
@@ -445,6 +429,7 @@ static void stop_workers(struct server *server)
 static void server_finish(struct server *server)
 {
 	control_close(&server->control_door);
+	metrics_door_close(&server->metrics_door);
 	listener_close(&server->listener);
 	for (size_t i = 0; i < sizeof(server->signals) / sizeof(server->signals[0]); i++) {
 		loop_signal_close(&server->signals[i]);

@@ -69,3 +69,55 @@ bool conf_same(const struct conf *a, const struct conf *b, const struct conf_key
 	}
 	return false;
 }
+
+static struct conf_list copy_list(struct arena *arena, const struct conf_list *list)
+{
+	const char **items = arena_alloc(arena, (list->count + 1) * sizeof(*items));
+	for (size_t i = 0; i < list->count; i++) {
+		items[i] = arena_strdup(arena, list->items[i]);
+	}
+	return (struct conf_list){.items = items, .count = list->count};
+}
+
+static void keep_value(struct conf *fresh, const struct conf *old, const struct conf_key *key)
+{
+	void *to = conf_field(fresh, key);
+	const void *from = conf_field(old, key);
+	switch (key->type) {
+	case CONF_INT:
+	case CONF_SIZE:
+	case CONF_DURATION:
+		*(uint64_t *)to = *(const uint64_t *)from;
+		return;
+	case CONF_BOOL:
+		*(bool *)to = *(const bool *)from;
+		return;
+	case CONF_ENUM:
+		*(int *)to = *(const int *)from;
+		return;
+	case CONF_LIST:
+	case CONF_ADDRESSES:
+		*(struct conf_list *)to = copy_list(fresh->arena, from);
+		return;
+	case CONF_TEXT:
+	case CONF_PATH:
+	case CONF_URL:
+	case CONF_SECRET:
+	case CONF_PEM:
+		*(const char **)to = arena_strdup(fresh->arena, *(const char *const *)from);
+		return;
+	}
+}
+
+void conf_keep(struct conf *fresh, const struct conf *old, const struct conf_key *key)
+{
+	struct conf_origin *origin = &fresh->origins[key - conf_keys];
+	keep_value(fresh, old, key);
+	*origin = *conf_origin_of(old, key);
+	if (origin->place != NULL) {
+		origin->place = arena_strdup(fresh->arena, origin->place);
+	}
+	if (origin->text != NULL) {
+		origin->text = arena_strdup(fresh->arena, origin->text);
+	}
+}

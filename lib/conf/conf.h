@@ -77,6 +77,9 @@ struct conf {
 		const char *read_group; /* "": none */
 	} control;
 	struct {
+		struct conf_list listen; /* may be empty */
+	} metrics;
+	struct {
 		int level; /* enum log_level */
 		int format; /* enum conf_log_format */
 	} log;

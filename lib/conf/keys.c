@@ -203,6 +203,10 @@ const struct conf_key conf_keys[] = {
 	SETTING(control, read_group, read_group, .type = CONF_TEXT, .max = 256, .default_text = "",
 		.doc = "Group whose members may use the read-only control commands."),
 
+	SETTING(metrics, listen, listen, .type = CONF_ADDRESSES, .max = 8, .default_text = "",
+		.doc = "Where GET /metrics answers in Prometheus' text format, without "
+		       "authentication; empty: nowhere."),
+
 	SETTING(log, level, level, .type = CONF_ENUM, .choices = log_levels, .default_text = "info",
 		.reloadable = true, .doc = "What is logged, and above."),
 	SETTING(log, format, format, .type = CONF_ENUM, .choices = log_formats,

@@ -65,5 +65,7 @@ int conf_load_text(const struct conf_load_params *params, const char *name, stru
 const struct conf_origin *conf_origin_of(const struct conf *conf, const struct conf_key *key);
 /* Whether both hold the same value of a row: what a reload has to look at. */
 bool conf_same(const struct conf *a, const struct conf *b, const struct conf_key *key);
+/* fresh, which nobody else has seen yet, takes the value and its origin from old, by copy. */
+void conf_keep(struct conf *fresh, const struct conf *old, const struct conf_key *key);
 
 #endif

@@ -229,6 +229,8 @@ test('a damaged database is refused, and not one byte of it changes', async () =
   }
 });
 
+const statusOf = async (port, path) => (await request(port, 'GET', path)).status;
+
 test('SIGHUP applies what is reloadable and says what is not', async () => {
   const file = confFile('[hub]\ncreate_rooms = false\n[server]\ndrain_timeout = 20s\n');
   const unset = { CHATD_HUB_CREATE_ROOMS: undefined, CHATD_SERVER_WORKERS: undefined };
@@ -243,6 +245,11 @@ test('SIGHUP applies what is reloadable and says what is not', async () => {
   process.kill(daemon.pid, 'SIGHUP');
   await daemon.logged(new RegExp(`${file}:2`));
   assert.match((await hub.invoke('JoinRoom', 'another')).roomId, /-/, 'the settings before stay in force');
+  fs.writeFileSync(file, '[hub]\ncreate_rooms = true\n[server]\nhub_path = /elsewhere\n');
+  process.kill(daemon.pid, 'SIGHUP');
+  await daemon.logged(/restart.*key=hub_path/);
+  assert.strictEqual(await statusOf(daemon.port, '/elsewhere'), 404, 'what needs a restart keeps its old value');
+  assert.strictEqual(await statusOf(daemon.port, '/chathub'), 401);
   hub.destroy();
   await daemon.stop();
 });

@@ -139,6 +139,11 @@ enum fake_kind fake_store_first(const struct fake_store *fake)
 	return fake->count > 0 ? fake->held[0].kind : FAKE_NOTHING;
 }
 
+enum fake_kind fake_store_second(const struct fake_store *fake)
+{
+	return fake->count > 1 ? fake->held[1].kind : FAKE_NOTHING;
+}
+
 const struct store_append *fake_store_first_append(const struct fake_store *fake)
 {
 	assert_true(fake_store_first(fake) == FAKE_APPEND);

@@ -36,6 +36,7 @@ size_t fake_store_held(const struct fake_store *fake);
 size_t fake_store_calls(const struct fake_store *fake, enum fake_kind kind);
 /* Of the oldest one that is held. */
 enum fake_kind fake_store_first(const struct fake_store *fake);
+enum fake_kind fake_store_second(const struct fake_store *fake);
 /* The oldest one, which must be of that kind. */
 const struct store_append *fake_store_first_append(const struct fake_store *fake);
 const struct store_page *fake_store_first_page(const struct fake_store *fake);

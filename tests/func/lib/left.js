@@ -1,6 +1,6 @@
 'use strict';
-// What tests leave behind when they fail: daemons, sockets and folders. All of it goes behind the file's last test, so
-// that nothing keeps its process from ending.
+// What tests leave behind when they fail: daemons and sockets, which go behind the file's last test, so that nothing
+// keeps its process from ending, and folders, which go with the process.
 
 const fs = require('node:fs');
 const { after } = require('node:test');
@@ -18,10 +18,12 @@ function keep(set, handle) {
 function clear() {
   daemons.forEach((child) => child.kill('SIGKILL'));
   sockets.forEach((socket) => socket.destroy());
-  dirs.forEach((dir) => fs.rmSync(dir, { recursive: true, force: true }));
 }
 
-process.on('exit', clear);
+process.on('exit', () => {
+  clear();
+  dirs.forEach((dir) => fs.rmSync(dir, { recursive: true, force: true }));
+});
 after(async () => {
   try {
     for (const duty of duties) {

@@ -17,12 +17,7 @@ struct probe {
 	struct loop_fd *input;
 	struct buf line; /* an unfinished one */
 	struct client *client;
-	int last_call;
-};
-
-struct call {
-	struct probe *probe;
-	int number;
+	uintptr_t last_call;
 };
 
 /* ---- events ---- */
@@ -96,16 +91,15 @@ static void on_close(void *ctx, int err, struct bytes text, bool allow_reconnect
 
 static const struct client_events events = {on_open, on_invocation, on_close};
 
+/* ctx is the number of the call. */
 static void on_done(void *ctx, int err, struct bytes text, const struct value *result)
 {
-	struct call *call = ctx;
 	struct buf out = {0};
 	event_begin(&out, "done");
-	json_write_member_int(&out, "call", call->number);
+	json_write_member_int(&out, "call", (int64_t)(uintptr_t)ctx);
 	event_result(&out, err, text);
 	event_value(&out, "result", result);
 	event_end(&out);
-	free(call);
 }
 
 /* ---- calls ---- */
@@ -122,13 +116,8 @@ static void run_line(struct probe *probe, struct bytes line)
 	if (err == 0) {
 		const struct value arguments = {
 			.kind = VALUE_ARRAY, .count = call.count - 1, .items = call.items + 1};
-		struct call *under_way = mem_zalloc(sizeof(*under_way));
-		*under_way = (struct call){probe, ++probe->last_call};
-		err = client_invoke(
-			probe->client, call.items[0].text, &arguments, on_done, under_way);
-		if (err != 0) {
-			free(under_way);
-		}
+		err = client_invoke(probe->client, call.items[0].text, &arguments, on_done,
+			(void *)++probe->last_call);
 	}
 	if (err != 0) {
 		tell_refused(err);

@@ -1,0 +1,50 @@
+'use strict';
+// GET /metrics on its own listener: the counters of all workers, in Prometheus' text format.
+
+const assert = require('node:assert');
+const { test } = require('node:test');
+const { startChatd } = require('./lib/chatd');
+const { house, fresh } = require('./lib/people');
+
+const here = house({ settings: { CHATD_METRICS_LISTEN: '127.0.0.1:0' } });
+
+async function scrape(daemon, path = '/metrics', options = {}) {
+  const [, address] = /metrics=(\S+)/.exec(daemon.log);
+  const response = await fetch(`http://${address}${path}`, options);
+  return { status: response.status, type: response.headers.get('content-type'), text: await response.text() };
+}
+
+const value = (text, name) => Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1]);
+
+test('counters of all workers are added up', async () => {
+  const room = fresh('room');
+  const people = await Promise.all(['a', 'b', 'c', 'd'].map((name) => here.raw(fresh(name))));
+  for (const person of people) {
+    await person.invoke('JoinRoom', room);
+  }
+  await people[0].invoke('SendMessage', room, 'hello');
+  const { status, type, text } = await scrape(here.chatd);
+  assert.strictEqual(status, 200);
+  assert.match(type, /^text\/plain; version=0\.0\.4/);
+  assert.strictEqual(value(text, 'chatd_connections'), 4);
+  assert.strictEqual(value(text, 'chatd_connections_opened_total'), 4);
+  assert.strictEqual(value(text, 'chatd_messages_stored_total'), 1);
+  assert.strictEqual(value(text, 'chatd_deliveries_total'), 4);
+  assert.strictEqual(value(text, 'chatd_workers_silent'), 0);
+  assert.match(text, /^chatd_build_info\{version="[^"]+"\} 1$/m);
+  for (const line of text.trimEnd().split('\n')) {
+    assert.match(line, /^(# (HELP|TYPE) chatd_\w+ .+|chatd_\w+(\{[^}]*\})? \d+)$/);
+  }
+});
+
+test('nothing else is there, and other methods are refused', async () => {
+  assert.strictEqual((await scrape(here.chatd, '/')).status, 404);
+  assert.strictEqual((await scrape(here.chatd, '/metrics', { method: 'POST' })).status, 405);
+});
+
+test('without the setting there is no such listener, and clients\' own has no /metrics', async () => {
+  const daemon = await startChatd({});
+  assert.match(daemon.log, /metrics=off/);
+  assert.strictEqual((await fetch(`http://127.0.0.1:${daemon.port}/metrics`)).status, 404);
+  await daemon.stop();
+});
