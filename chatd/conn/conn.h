@@ -73,6 +73,7 @@ struct conn {
 	bool choked; /* input waits until the peer has read more of its answers */
 	bool leaving; /* is closed once its calls have ended; no more are taken */
 	bool paused; /* the transport reads nothing: what was read waits */
+	unsigned catching_up; /* the rooms': entries that read the store for it */
 	bool catchup_reading; /* the rooms': a page is being read for it */
 	bool in_input; /* records are being taken off: no second loop */
 	bool has_claim; /* came by negotiate: claims know it */

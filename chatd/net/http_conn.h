@@ -82,6 +82,8 @@ struct http_server_params {
 struct http_server;
 
 struct http_server *http_server_create(const struct http_server_params *params);
+/* For what comes from now on. */
+void http_server_set_limits(struct http_server *server, const struct http_limits *limits);
 /* Not from within a callback of the handler. Closes all connections. Exchanges that are with the
  * handler are told that their peer has gone and are still to be ended by him; that needs no server.
  */

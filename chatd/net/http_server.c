@@ -105,6 +105,11 @@ struct http_server *http_server_create(const struct http_server_params *params)
 	return server;
 }
 
+void http_server_set_limits(struct http_server *server, const struct http_limits *limits)
+{
+	server->limits = *limits;
+}
+
 static void destroy_all(struct http_server *server, enum http_conn_state state)
 {
 	struct list_node *node;

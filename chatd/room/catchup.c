@@ -41,6 +41,7 @@ static struct catchup *catchup_create(struct room_entry *entry, uint64_t next, u
 	catchup->next = next;
 	catchup->last = last;
 	list_init(&catchup->waiters);
+	entry->conn->catching_up++;
 	return catchup;
 }
 
@@ -83,6 +84,7 @@ static void catchup_finish(struct catchup *catchup)
 	} else {
 		entry->older = NULL;
 	}
+	entry->conn->catching_up--;
 	catchup->entry = NULL;
 	catchup_tell(catchup, UINT64_MAX, 0);
 	catchup_free(catchup);
@@ -104,7 +106,7 @@ static void catchup_pause(struct catchup *catchup)
 
 static uint64_t catchup_bound(const struct catchup *catchup)
 {
-	return catchup->last != 0 ? catchup->last : catchup->entry->room->info.last_seq;
+	return catchup->last != 0 ? catchup->last : rooms_entry_head(catchup->entry);
 }
 
 /* Whether the send queue would be at most half full with so much more. */
@@ -217,20 +219,29 @@ static void catchup_read(struct catchup *catchup)
 	catchup->rooms->pending++;
 }
 
+/* All is sent that there is. Where that is more than the feed has come to, the entry waits for it:
+ * live ones up to there would come twice. */
+static void catchup_end(struct catchup *catchup)
+{
+	struct local_room *room = catchup->entry->room;
+	if (catchup->last == 0 && catchup->next > room->info.last_seq + 1) {
+		room->has_ahead = true;
+		catchup_tell(catchup, catchup->next - 1, 0);
+		return;
+	}
+	catchup_finish(catchup);
+}
+
 /* Reads, waits (for the home, for a drain, for the store), or has finished. */
 static void catchup_go(struct catchup *catchup)
 {
-	struct local_room *room = catchup->entry->room;
+	const struct local_room *room = catchup->entry->room;
 	uint64_t bound = catchup_bound(catchup);
 	if (catchup->reading || room->state != LOCAL_FOLLOWING) {
 		return;
 	}
-	if (catchup->next > bound + 1 && catchup->last == 0) {
-		room->has_ahead = true; /* live ones up to there would come twice */
-		return;
-	}
 	if (catchup->next > bound) {
-		catchup_finish(catchup);
+		catchup_end(catchup);
 		return;
 	}
 	if (!catchup_has_room(catchup, 0)) {
@@ -279,6 +290,7 @@ static void catchup_detach(struct catchup *catchup)
 	if (catchup->reading) {
 		catchup->entry->conn->catchup_reading = false;
 	}
+	catchup->entry->conn->catching_up--;
 	catchup->entry = NULL;
 	list_remove(&catchup->queued);
 	loop_timer_destroy(&catchup->retry);

@@ -53,7 +53,8 @@ const struct room_info *rooms_entry_info(const struct room_entry *entry)
 
 uint64_t rooms_entry_head(const struct room_entry *entry)
 {
-	return entry->room->info.last_seq;
+	uint64_t head = entry->room->info.last_seq;
+	return head > entry->known ? head : entry->known;
 }
 
 struct room_entry *rooms_entry_by_id(const struct conn *conn, const struct uuid *id)
@@ -92,6 +93,7 @@ static struct room_entry *entry_create(
 	entry->conn = conn;
 	entry->room = local_room_get(conn->sv->rooms, info);
 	entry->state = state;
+	entry->known = info->last_seq;
 	entry->next = entry->from = info->last_seq + 1;
 	entry->member_version = info->member_version;
 	local_room_add(entry->room, entry);
@@ -169,6 +171,9 @@ struct room_entry *rooms_enter(struct conn *conn, const struct room_info *info, 
 
 void rooms_on_drain(struct conn *conn)
 {
+	if (conn->catching_up == 0) {
+		return; /* after every write of a busy connection: its rooms may be thousands */
+	}
 	LIST_FOREACH (&conn->rooms, node) {
 		entry_on_drain(CONTAINER_OF(node, struct room_entry, in_conn));
 	}
@@ -253,17 +258,10 @@ static int attach_running(struct room_entry *entry, uint64_t first, struct attac
 	return first > last ? 0 : attach_wait(entry, result, first, last, waiter, false);
 }
 
-/* A row of the store may be younger than what the room's home has heard of. */
-static uint64_t entry_known_head(const struct room_entry *entry)
-{
-	uint64_t head = rooms_entry_head(entry);
-	return entry->state != ENTRY_LIVE && entry->next > head ? entry->next - 1 : head;
-}
-
 int rooms_attach(struct room_entry *entry, const struct attach_request *request,
 	struct attach_result *ret_result, struct catchup_waiter *waiter)
 {
-	*ret_result = (struct attach_result){.last_seq = entry_known_head(entry)};
+	*ret_result = (struct attach_result){.last_seq = rooms_entry_head(entry)};
 	uint64_t first = attach_first(entry, request, ret_result);
 	if (entry->state != ENTRY_HELD) {
 		int waits = attach_older(entry, first, ret_result, waiter);
@@ -272,7 +270,7 @@ int rooms_attach(struct room_entry *entry, const struct attach_request *request,
 	entry->state = ENTRY_CATCHING_UP;
 	entry->next = entry->from = first;
 	entry_catch_up(entry);
-	uint64_t head = rooms_entry_head(entry);
+	uint64_t head = ret_result->last_seq;
 	if (first > head) {
 		return 0;
 	}

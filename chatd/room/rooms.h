@@ -27,6 +27,8 @@ struct room_entry {
 	uint32_t index; /* in the room's array */
 	uint64_t member_version; /* of the room when the store knew the user as participant */
 	enum entry_state state;
+	uint64_t known; /* the room's head in the row that it was made of: the store has everything
+			   up to it, though the room's home may not have heard of it yet */
 	uint64_t next; /* HELD, CATCHING_UP: first number that was not sent */
 	uint64_t from; /* everything from here on was or will be sent on this connection without a
 			  hole */
@@ -70,7 +72,7 @@ void rooms_receive(void *ctx, struct bus_event *event);
 struct room_entry *rooms_entry(const struct conn *conn, struct bytes ref);
 struct room_entry *rooms_entry_by_id(const struct conn *conn, const struct uuid *id);
 const struct room_info *rooms_entry_info(const struct room_entry *entry);
-/* The head of the room as far as this worker knows. */
+/* The head of the room as far as this worker knows: from its home, or from the entry's row. */
 uint64_t rooms_entry_head(const struct room_entry *entry);
 
 /* The rooms of a user at connect: held entries. */

@@ -37,6 +37,13 @@ static void fill_ws_params(const struct conf *conf, struct ws_params *params)
 	}
 }
 
+static void fill_http_limits(const struct conf *conf, struct http_limits *limits)
+{
+	*limits = http_limits_default;
+	limits->header_timeout_us = conf->limits.header_timeout_us;
+	limits->send_stall_us = conf->limits.send_stall_us;
+}
+
 struct worker *worker_create(const struct worker_params *params)
 {
 	struct worker *worker = mem_zalloc(sizeof(*worker));
@@ -88,9 +95,8 @@ void worker_fill(struct worker *worker)
 	struct ws_params sockets;
 	fill_ws_params(sv->conf, &sockets);
 	sv->sockets = ws_pool_create(sv->loop, &sockets);
-	struct http_limits limits = http_limits_default;
-	limits.header_timeout_us = sv->conf->limits.header_timeout_us;
-	limits.send_stall_us = sv->conf->limits.send_stall_us;
+	struct http_limits limits;
+	fill_http_limits(sv->conf, &limits);
 	struct http_server_params http = {
 		.loop = sv->loop,
 		.pool = sv->streams,
@@ -175,6 +181,9 @@ static void reload_run(struct mail *mail)
 		struct ws_params sockets;
 		fill_ws_params(sv->conf, &sockets);
 		ws_pool_set_params(sv->sockets, &sockets);
+		struct http_limits limits;
+		fill_http_limits(sv->conf, &limits);
+		http_server_set_limits(reload->worker->http, &limits);
 	}
 	free(reload);
 }

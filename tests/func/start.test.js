@@ -245,11 +245,15 @@ test('SIGHUP applies what is reloadable and says what is not', async () => {
   process.kill(daemon.pid, 'SIGHUP');
   await daemon.logged(new RegExp(`${file}:2`));
   assert.match((await hub.invoke('JoinRoom', 'another')).roomId, /-/, 'the settings before stay in force');
-  fs.writeFileSync(file, '[hub]\ncreate_rooms = true\n[server]\nhub_path = /elsewhere\n');
+  fs.writeFileSync(file, '[hub]\ncreate_rooms = true\n[server]\nhub_path = /elsewhere\n[limits]\nheader_timeout = 100ms\n');
   process.kill(daemon.pid, 'SIGHUP');
   await daemon.logged(/restart.*key=hub_path/);
   assert.strictEqual(await statusOf(daemon.port, '/elsewhere'), 404, 'what needs a restart keeps its old value');
   assert.strictEqual(await statusOf(daemon.port, '/chathub'), 401);
+  const slow = await RawConnection.connect(daemon.port);
+  slow.write('GET /health HT');
+  assert.strictEqual((await slow.readResponse({ method: 'GET', timeout: 5000 })).status, 408);
+  slow.destroy();
   hub.destroy();
   await daemon.stop();
 });

@@ -1,6 +1,7 @@
 /* Random interleavings: two workers whose loops turn in any order, a store whose reads and writes
  * overtake each other, commits of unknown fate, messages of other processes, readers that come, go
- * and read slowly. What each connection got is judged at the end, record by record. */
+ * and read slowly, one who joins and leaves and is removed without anybody being told. What each
+ * connection got is judged at the end, record by record. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,6 +18,7 @@
 #define WORKERS 2
 #define ROOMS 3
 #define READERS 6
+#define WANDERERS 3
 #define SENDINGS 2000
 #define STEPS 1500
 /* CHATD_TEST_SEEDS=N in the environment runs N of them. */
@@ -34,6 +36,7 @@ struct world {
 	struct hub hub;
 	struct uuid rooms[ROOMS];
 	struct reader readers[READERS];
+	struct hub_client *wanderers[WANDERERS]; /* dave's; NULL: not connected */
 	struct sending *sendings;
 	size_t sent;
 	uint64_t seed, state;
@@ -124,7 +127,7 @@ static void judge_record(struct world *w, struct judged *judged, const char *rec
 		fail_msg("seed %llu: %s", (unsigned long long)w->seed, record);
 	} else if (result != NULL) {
 		judge_answer(w, &judged[room_at(w, value_get(result, "roomId"))], result);
-	} else if (value_get(&value, "target") != NULL) {
+	} else if (strstr(record, "\"target\":\"ReceiveMessage\"") != NULL) {
 		const struct value *message = &value_get(&value, "arguments")->items[0];
 		judge_message(w, &judged[room_at(w, value_get(message, "roomId"))], message);
 	}
@@ -135,7 +138,6 @@ static void judge(struct world *w, const struct reader *reader, bool to_the_end)
 {
 	struct judged *judged = mem_zalloc(ROOMS * sizeof(*judged));
 	for (size_t i = 0; i < reader->client->record_count; i++) {
-		if (getenv("CHATD_TEST_TRACE")) printf("%p %.150s\n", (void*)reader->client, reader->client->records[i]);
 		judge_record(w, judged, reader->client->records[i]);
 	}
 	for (int i = 0; i < ROOMS && to_the_end; i++) {
@@ -202,7 +204,48 @@ static void name_a_room(struct world *w, struct reader *reader)
 			  "llu]}",
 		++reader->calls, uuid_text(&w->rooms[i]), (unsigned long long)last);
 	reader->named[i] = true;
-	if (getenv("CHATD_TEST_TRACE")) printf("%p asks %u %d %llu\n", (void*)reader->client, reader->calls, i, (unsigned long long)(without?9999:last));
+}
+
+static void wander(struct world *w)
+{
+	struct hub_client **client = &w->wanderers[dice(w, WANDERERS)];
+	const struct uuid *room = &w->rooms[dice(w, ROOMS)];
+	struct uuid dave = hub_user("dave");
+	uint64_t what = dice(w, 10);
+	if (*client == NULL) {
+		*client = client_open(&w->hub, (unsigned)dice(w, WORKERS), "dave");
+		client_handshake(*client);
+	} else if (what == 0) {
+		client_drop(*client);
+		*client = NULL;
+	} else if (what == 1 && fake_store_is_member(w->hub.store, room, &dave)) {
+		fake_store_member_gone(w->hub.store, room, &dave);
+	} else {
+		client_say(*client, "{'type':1,'target':'%s','arguments':['%s']}",
+			what < 4 ? "LeaveRoom" : "JoinRoom", uuid_text(room));
+	}
+}
+
+/* Of the last message of each room: a participant has it once on each device, others never. */
+static void judge_wanderers(struct world *w)
+{
+	struct uuid dave = hub_user("dave");
+	for (int i = 0; i < WANDERERS * ROOMS; i++) {
+		const struct hub_client *client = w->wanderers[i % WANDERERS];
+		const struct uuid *room = &w->rooms[i / WANDERERS];
+		uint64_t head = fake_store_head(w->hub.store, room);
+		size_t got = 0;
+		for (size_t n = 0; client != NULL && n < client->seen_count; n++) {
+			got += uuid_eq(&client->seen[n].room, room) && client->seen[n].seq == head
+				       ? 1
+				       : 0;
+		}
+		size_t due = client != NULL && fake_store_is_member(w->hub.store, room, &dave);
+		if (got != due) {
+			fail_msg("seed %llu: dave got %zu of %zu", (unsigned long long)w->seed, got,
+				due);
+		}
+	}
 }
 
 static bool is_write(enum fake_kind kind)
@@ -251,7 +294,9 @@ static void something_happens(struct world *w)
 		connect_or_leave(w, reader);
 	} else if (what < 88) {
 		name_a_room(w, reader);
-	} else if (what < 95 && reader->client != NULL) {
+	} else if (what < 91) {
+		wander(w);
+	} else if (what < 96 && reader->client != NULL) {
 		client_take(reader->client, reader->client->slow ? dice(w, 5000) : SIZE_MAX);
 	} else {
 		fake_time_skip(dice(w, 50) == 0 ? 400000 : dice(w, 12000));
@@ -284,6 +329,7 @@ static void run(uint64_t seed)
 		room_send(&w->hub, &w->rooms[i], 1);
 	}
 	hub_sleep(&w->hub, 1000000);
+	judge_wanderers(w);
 	for (size_t i = 0; i < w->sent; i++) {
 		assert_int_equal(w->sendings[i].done, 1);
 		assert_int_equal(w->sendings[i].err, 0);

@@ -257,6 +257,33 @@ static void test_same(void **state)
 	conf_unref(&b);
 }
 
+/* What a reload may not change stays, and outlives the settings that it came from. */
+static void test_keep(void **state)
+{
+	(void)state;
+	struct conf *old = load_good("[server]\nhub_path = /old\nlisten = 127.0.0.1:1,unix:/a\n"
+				     "environment = Development\n",
+		NULL);
+	struct conf *fresh = load_good("[server]\nhub_path = /new\nworkers = 3\n", NULL);
+	const char *const keys[] = {"hub_path", "listen", "environment", "workers"};
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		const struct conf_key *key = key_of("server", keys[i]);
+		assert_false(conf_same(old, fresh, key));
+		conf_keep(fresh, old, key);
+		assert_true(conf_same(old, fresh, key));
+	}
+	conf_unref(&old);
+	assert_string_equal(fresh->server.hub_path, "/old");
+	assert_int_equal(fresh->server.listen.count, 2);
+	assert_string_equal(fresh->server.listen.items[1], "unix:/a");
+	assert_int_equal(fresh->server.environment, CONF_DEVELOPMENT);
+	assert_int_equal(fresh->server.workers, 0);
+	assert_int_equal(
+		conf_origin_of(fresh, key_of("server", "workers"))->kind, CONF_FROM_DEFAULT);
+	assert_int_equal(conf_origin_of(fresh, key_of("server", "hub_path"))->line, 2);
+	conf_unref(&fresh);
+}
+
 static void *hold_and_drop(void *arg)
 {
 	struct conf *shared = arg;
@@ -296,6 +323,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_secret_files, folder_setup, folder_teardown),
 		cmocka_unit_test_setup_teardown(test_paths, folder_setup, folder_teardown),
 		cmocka_unit_test(test_same),
+		cmocka_unit_test(test_keep),
 		cmocka_unit_test(test_threads),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
