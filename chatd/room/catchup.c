@@ -15,6 +15,10 @@
 #define SEND_QUEUE_PART 16
 /* While the store does not answer, reading is tried again after this. */
 #define RETRY_US 500000
+/* After so many failures, or at once where it is no use to wait, who waits is told, and reading is
+ * tried again less often. */
+#define FAILURES_TOLD 20
+#define HOPELESS_RETRY_US 10000000
 
 /* Reads pages for one entry, the next one when the send queue is below half and no other entry of
  * the connection reads. It outlives its entry while a read is under way. */
@@ -27,6 +31,7 @@ struct catchup {
 	struct list waiters;
 	struct loop_timer *retry; /* NULL until the store failed */
 	bool reading;
+	unsigned failures; /* in a row */
 	struct store_page page;
 };
 
@@ -101,7 +106,8 @@ static void catchup_pause(struct catchup *catchup)
 		catchup->retry =
 			loop_timer_create(catchup->rooms->sv->loop, catchup_retry, catchup);
 	}
-	loop_timer_set(catchup->retry, RETRY_US);
+	loop_timer_set(
+		catchup->retry, catchup->failures >= FAILURES_TOLD ? HOPELESS_RETRY_US : RETRY_US);
 }
 
 static uint64_t catchup_bound(const struct catchup *catchup)
@@ -152,12 +158,27 @@ static void catchup_send(struct catchup *catchup)
 	outmsg_local_done(&local);
 }
 
+/* Damage does not go away by waiting. */
+static void catchup_fail(struct catchup *catchup, int err)
+{
+	bool hopeless = err == ERR_CORRUPT || err == ERR_NOT_FOUND || err == ERR_INTERNAL;
+	catchup->failures = hopeless ? FAILURES_TOLD : catchup->failures + 1;
+	if (catchup->failures == 1 || catchup->failures >= FAILURES_TOLD) {
+		log_event(LOG_WARN, "catching up failed", LOG_STR("error", err_code(err)),
+			LOG_STR("why", catchup->page.call.why));
+	}
+	if (catchup->failures >= FAILURES_TOLD) {
+		catchup_tell(catchup, UINT64_MAX, err);
+	}
+}
+
 static void catchup_take(struct catchup *catchup, int err)
 {
 	if (err != 0) {
-		log_event(LOG_WARN, "catching up failed", LOG_STR("error", err_code(err)));
+		catchup_fail(catchup, err);
 		return;
 	}
+	catchup->failures = 0;
 	if (catchup->entry->room->state != LOCAL_FOLLOWING) {
 		return; /* its user may be no participant any more: read again once that is known */
 	}

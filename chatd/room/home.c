@@ -29,6 +29,7 @@ struct homes {
 	struct loop_defer gather;
 	struct loop_timer *again, *idle;
 	bool in_flight;
+	bool stopped; /* nothing is tried again */
 	struct store_append append;
 	struct arena *arena; /* of append: why the store failed */
 	struct append_item items[BATCH_MAX];
@@ -168,7 +169,7 @@ static void homes_fail_batch(struct homes *homes, size_t count, int err)
 	list_init(&again);
 	for (size_t i = 0; i < count; i++) {
 		struct home_send *send = homes->sends[i];
-		if (send_tries_again(send, err, now)) {
+		if (send_tries_again(send, err, now) && !homes->stopped) {
 			list_append(&again, &send->node);
 		} else {
 			call_answer(&send->call, send->give_up_us != 0 ? ERR_UNCERTAIN : err);
@@ -472,6 +473,18 @@ void homes_destroy(struct homes **homes)
 	map_finish(&gone->rooms);
 	arena_destroy(&gone->arena);
 	free(gone);
+}
+
+void homes_stop(struct homes *homes)
+{
+	homes->stopped = true;
+	loop_timer_cancel(homes->again);
+	struct list_node *node;
+	while ((node = list_pop(&homes->queue)) != NULL) {
+		struct home_send *send = CONTAINER_OF(node, struct home_send, node);
+		homes->queued--;
+		call_answer(&send->call, send->give_up_us != 0 ? ERR_UNCERTAIN : ERR_UNAVAILABLE);
+	}
 }
 
 size_t homes_pending(const struct homes *homes)

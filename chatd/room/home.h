@@ -13,6 +13,9 @@ struct homes;
 struct homes *homes_create(struct services *sv);
 /* The store must have answered everything. */
 void homes_destroy(struct homes **homes);
+/* The process ends: what waits is answered (ERR_UNAVAILABLE, or ERR_UNCERTAIN where it may have
+ * been committed), and nothing is tried again. */
+void homes_stop(struct homes *homes);
 /* Messages and membership changes that are not answered yet. */
 size_t homes_pending(const struct homes *homes);
 

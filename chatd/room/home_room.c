@@ -221,7 +221,7 @@ void home_room_stored(struct home_room *room, const struct append_item *item)
 		.type = item->type,
 		.ref_seq = item->ref_seq,
 		.sent_ms = item->sent_ms,
-		.epoch_no = room->sv->store->epoch_no,
+		.epoch_no = item->epoch_no,
 		.client_message_id = item->client_message_id,
 		.content = item->content,
 		.encrypted = item->encrypted,

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,18 +27,25 @@ static int secret_make(const char *path, char text[SECRET_TEXT], struct buf *why
 	random_bytes(raw, sizeof(raw));
 	base64url_encode(bytes_of(raw, sizeof(raw)), text);
 	mem_wipe(raw, sizeof(raw));
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	struct buf fresh = {0};
+	buf_printf(&fresh, "%s.new", path);
+	(void)unlink(buf_cstr(&fresh)); /* what a start that was cut off left */
+	int fd = open(buf_cstr(&fresh), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0) {
+		buf_finish(&fresh);
 		return fail(why, "cannot make the signing secret", path);
 	}
+	errno = ENOSPC; /* of a short write */
 	bool good = write(fd, text, SECRET_TEXT) == SECRET_TEXT && fsync(fd) == 0;
 	close(fd);
+	/* Under its name it is whole, whenever the power goes. */
+	good = good && rename(buf_cstr(&fresh), path) == 0;
+	int err = good ? 0 : fail(why, "cannot write the signing secret", path);
 	if (!good) {
-		int err = fail(why, "cannot write the signing secret", path);
-		unlink(path);
-		return err;
+		(void)unlink(buf_cstr(&fresh));
 	}
-	return 0;
+	buf_finish(&fresh);
+	return err;
 }
 
 static int secret_read(const char *path, char text[SECRET_TEXT], struct buf *why)

@@ -415,6 +415,9 @@ static void stop_workers(struct server *server)
 		worker_join(server->workers[i]);
 	}
 	store_stop(server->store);
+	for (unsigned i = 0; i <= server->worker_count; i++) {
+		worker_close(server->workers[i]);
+	}
 	for (unsigned round = 0; round < 8; round++) {
 		for (unsigned i = 0; i <= server->worker_count; i++) {
 			worker_settle(server->workers[i]);

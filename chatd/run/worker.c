@@ -256,6 +256,18 @@ size_t worker_busy(const struct worker *worker)
 	return busy;
 }
 
+void worker_close(struct worker *worker)
+{
+	struct services *sv = &worker->sv;
+	if (worker->is_main) {
+		return;
+	}
+	http_server_destroy(&worker->http);
+	conns_abort_all(sv->conns);
+	ws_pool_destroy(&sv->sockets);
+	homes_stop(sv->homes);
+}
+
 void worker_settle(struct worker *worker)
 {
 	loop_turn(worker->sv.loop, 0);
@@ -269,8 +281,6 @@ void worker_destroy(struct worker **worker)
 		return;
 	}
 	struct services *sv = &gone->sv;
-	http_server_destroy(&gone->http);
-	ws_pool_destroy(&sv->sockets);
 	conns_destroy(&sv->conns);
 	claims_destroy(&sv->claims);
 	rooms_destroy(&sv->rooms);

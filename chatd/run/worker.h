@@ -52,7 +52,11 @@ void worker_join(struct worker *worker);
 /* On the worker's thread, or after worker_join(): connections, operations and answers that are
  * still awaited. */
 size_t worker_busy(const struct worker *worker);
-/* After worker_join() of all and after the store was stopped: lets mail that is still under way
+/* After worker_join() of all and after the store was stopped: everything that is still there is cut
+ * off. Then worker_settle(), and only then worker_destroy(): workers write to each other to the
+ * end. */
+void worker_close(struct worker *worker);
+/* After worker_close() of all: lets mail that is still under way
  * arrive. */
 void worker_settle(struct worker *worker);
 void worker_destroy(struct worker **worker);

@@ -299,9 +299,13 @@ static void check_together(struct loader *loader)
 	check_algorithms(loader);
 	size_t secret = strlen(conf->auth.jwt_secret);
 	if (secret > 0 && secret < 32) {
-		loader_warning(loader,
-			"auth.jwt_secret: %zu bytes are few; use 32 or more (RFC 7518 section 3.2)",
-			secret);
+		refuse_together(loader, "auth", "jwt_secret",
+			"it must have at least 32 bytes (RFC 7518 section 3.2)");
+	}
+	if (conf->hub.client_timeout_us < 2 * conf->hub.keepalive_us) {
+		loader_warning(loader, "hub.client_timeout: clients ping every hub.keepalive, and "
+				       "are dropped when "
+				       "one ping is late; twice that is usual");
 	}
 }
 

@@ -56,6 +56,8 @@ void fake_store_refuse(struct fake_store *fake, int err);
 
 void fake_store_room(struct fake_store *fake, const struct uuid *id, const char *alias,
 	enum room_visibility visibility);
+void fake_store_room_visibility(
+	struct fake_store *fake, const struct uuid *room, enum room_visibility visibility);
 void fake_store_room_flags(
 	struct fake_store *fake, const struct uuid *room, bool encrypted, bool archived);
 /* Raises member_version. */

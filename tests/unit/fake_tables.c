@@ -328,6 +328,12 @@ void fake_store_room(struct fake_store *fake, const struct uuid *id, const char 
 	room_make(fake, id, bytes_str(alias))->row.visibility = visibility;
 }
 
+void fake_store_room_visibility(
+	struct fake_store *fake, const struct uuid *room, enum room_visibility visibility)
+{
+	room_of(fake, room)->row.visibility = visibility;
+}
+
 void fake_store_room_flags(
 	struct fake_store *fake, const struct uuid *room, bool encrypted, bool archived)
 {

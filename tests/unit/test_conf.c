@@ -169,8 +169,9 @@ static void test_secret_files(void **state)
 	buf_finish(&shown);
 	conf_unref(&conf);
 
-	assert_refused("[auth]\njwt_secret = x\njwt_secret_file = y\nissuer_file = z\n", NULL, 2,
-		"chatd.conf:3: auth.jwt_secret_file: it was set in line 2 already",
+	assert_refused("[auth]\njwt_secret = xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\njwt_secret_file = "
+		       "y\nissuer_file = z\n",
+		NULL, 2, "chatd.conf:3: auth.jwt_secret_file: it was set in line 2 already",
 		"chatd.conf:4: auth.issuer_file: there is no such setting (did you mean "
 		"auth.issuer?)");
 	assert_refused("[auth]\njwt_secret_file = /nonexistent/secret\n"

@@ -123,8 +123,9 @@ static void test_effective(void **state)
 {
 	struct buf out = {0};
 	(void)state;
-	struct conf *conf = load("[auth]\njwt_secret = do-not-show-me\naudience = a , b\n"
-				 "[hub]\nkeepalive = 1500ms\nmax_message_size = 65536\n");
+	struct conf *conf =
+		load("[auth]\njwt_secret = do-not-show-me-do-not-show-me-do\naudience = a , b\n"
+		     "[hub]\nkeepalive = 1500ms\nmax_message_size = 65536\n");
 	conf_print_effective(conf, &out);
 	const char *text = buf_cstr(&out);
 	assert_null(strstr(text, "do-not-show-me"));

@@ -99,7 +99,7 @@ static void test_public_key_alone(void **state)
 
 static void test_warning(void **state)
 {
-	const char *environment[] = {"CHATD_AUTH_JWT_SECRET=short", NULL};
+	const char *environment[] = {"CHATD_HUB_CLIENT_TIMEOUT=20s", NULL};
 	const struct conf_load_params params = {
 		.environment = (char *const *)(uintptr_t)environment,
 		.default_path = "/nonexistent"};
@@ -110,9 +110,25 @@ static void test_warning(void **state)
 	assert_int_equal(report.count, 1);
 	assert_int_equal(report.errors, 0);
 	assert_true(report.problems[0].warning);
-	assert_null(strstr(report.problems[0].text, "short"));
+	assert_non_null(strstr(report.problems[0].text, "hub.client_timeout"));
 	conf_report_finish(&report);
 	conf_unref(&conf);
+}
+
+static void test_short_secret(void **state)
+{
+	const char *environment[] = {"CHATD_AUTH_JWT_SECRET=short", NULL};
+	const struct conf_load_params params = {
+		.environment = (char *const *)(uintptr_t)environment,
+		.default_path = "/nonexistent"};
+	struct conf *conf = NULL;
+	struct conf_report report = {0};
+	(void)state;
+	assert_int_equal(conf_load(&params, &conf, &report), ERR_CONFIG);
+	assert_int_equal(report.errors, 1);
+	assert_non_null(strstr(report.problems[0].text, "at least 32 bytes"));
+	assert_null(strstr(report.problems[0].text, "short"));
+	conf_report_finish(&report);
 }
 
 int main(void)
@@ -125,6 +141,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_public_key_alone, folder_setup, folder_teardown),
 		cmocka_unit_test(test_warning),
+		cmocka_unit_test(test_short_secret),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
