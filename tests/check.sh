@@ -169,6 +169,12 @@ part_hardening() {
   tap hardening tests/hardening.sh "$OUT/chatd" "$OUT/chatctl"
 }
 
+# What is measured with is built, though nothing is measured here.
+part_bench() {
+  # shellcheck disable=SC2086 # MAKE is a command with options
+  one 'bench programs' $MAKE bench-programs
+}
+
 part_chaos() {
   build release 'all node-modules' || return
   CHATD_BIN=$OUT/chatd CHATCTL_BIN=$OUT/chatctl live chaos node tests/func/run.js tests/chaos/kill.test.js
@@ -182,10 +188,10 @@ part_vanish() {
 
 # In a function, so that the shell has read all of the script before it starts to work.
 main() {
-  [ $# -gt 0 ] || set -- layers format unit replay func tsan hardening chaos vanish
+  [ $# -gt 0 ] || set -- layers format unit replay func tsan hardening bench chaos vanish
   for part in "$@"; do
     case $part in
-    layers | format | unit | replay | func | tsan | hardening | chaos | vanish) "part_$part" ;;
+    layers | format | unit | replay | func | tsan | hardening | bench | chaos | vanish) "part_$part" ;;
     *)
       echo "check.sh: no part called $part" >&2
       exit 2

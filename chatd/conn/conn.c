@@ -263,6 +263,8 @@ static void conn_set_reading(struct conn *conn)
 	if (pause) {
 		conn->transport->ops->pause(conn->transport);
 	} else {
+		/* Pings may have waited in the socket: the silence begins now. */
+		conn->last_received_us = loop_now_us(conn->sv->loop);
 		conn->transport->ops->resume(conn->transport);
 	}
 }

@@ -25,7 +25,7 @@ struct call {
 	struct op *op; /* until it has ended */
 	struct bytes invocation_id; /* on the operation's arena; len 0: no answer is wanted */
 	struct bytes target;
-	struct bytes room; /* of ordered calls */
+	struct bytes room; /* of ordered calls; owned: it outlives the operation and its arena */
 	enum call_state state;
 	bool uncertain; /* an earlier one of its row is, so it is too */
 	struct outmsg *answer; /* CALL_ENDED, NULL where none is wanted */
@@ -125,6 +125,7 @@ static void call_free(struct call *call)
 {
 	list_remove(&call->node);
 	outmsg_unref(&call->answer);
+	free((void *)(uintptr_t)call->room.ptr);
 	free(call);
 }
 
@@ -309,7 +310,8 @@ bool calls_take(struct conn *conn, const struct hub_message *message, struct are
 	call->invocation_id = message->invocation_id;
 	call->target = arena_dup(arena, message->target);
 	if (method->ordered) {
-		call->room = *(const struct bytes *)params;
+		struct bytes room = *(const struct bytes *)params;
+		call->room = bytes_of(mem_dup_bytes(room), room.len);
 	}
 	op->door = call;
 	if (may_run(conn, call)) {

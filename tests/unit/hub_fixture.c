@@ -134,6 +134,17 @@ void hub_close(struct hub *hub)
 	conf_unref(&hub->conf);
 }
 
+void hub_forget(struct hub *hub, const struct hub_client *kept)
+{
+	LIST_FOREACH (&hub->clients, node) {
+		struct hub_client *client = CONTAINER_OF(node, struct hub_client, in_hub);
+		if (client != kept && client_conn(client) == NULL) {
+			list_remove(node);
+			client_free(client);
+		}
+	}
+}
+
 void hub_turn(struct hub *hub)
 {
 	for (unsigned worker = 0; worker < hub->count; worker++) {

@@ -35,6 +35,10 @@ void hub_settle(struct hub *hub);
 /* Time goes on in steps of 5 ms, with a turn and all answers of the store after each. */
 void hub_sleep(struct hub *hub, uint64_t us);
 
+/* Frees clients that have ended, but not kept. */
+struct hub_client;
+void hub_forget(struct hub *hub, const struct hub_client *kept);
+
 /* A room, public, whose home is that worker; alias "" for none. */
 struct uuid hub_room(struct hub *hub, unsigned worker, const char *alias);
 /* The id of a user by name. */

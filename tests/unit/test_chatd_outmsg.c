@@ -8,6 +8,7 @@
 #include "chatd/conn/outmsg.h"
 #include "chatd/room/event.h"
 #include "chatd/transport/ws.h"
+#include "lib/loop/thread.h"
 
 #define PING "{\"type\":6}\x1e"
 
@@ -125,6 +126,35 @@ static void is_shared_by_workers_and_receivers(void **state)
 	outmsg_local_done(&locals[1]);
 }
 
+/* One worker: its part of the message ends while the others have theirs. */
+static void *worker_main(void *arg)
+{
+	struct outmsg *msg = arg;
+	for (int i = 0; i < 1000; i++) {
+		struct outmsg_local *local = outmsg_local_create(msg);
+		struct chunk *queued = chunk_ref(outmsg_chunk(local, HUB_CODEC_JSON, true));
+		outmsg_local_done(&local);
+		chunk_unref(queued);
+	}
+	outmsg_unref(&msg);
+	return NULL;
+}
+
+static void workers_let_go_of_it_in_any_order(void **state)
+{
+	struct outmsg *msg = pings(1);
+	pthread_t threads[4];
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(
+			thread_start(&threads[i], "worker", worker_main, outmsg_ref(msg)), 0);
+	}
+	outmsg_unref(&msg);
+	for (int i = 0; i < 4; i++) {
+		thread_join(threads[i]);
+	}
+}
+
 static void without_receivers_nothing_remains(void **state)
 {
 	struct outmsg *msg = pings(1);
@@ -145,6 +175,7 @@ int main(void)
 		cmocka_unit_test(frames_of_all_lengths),
 		cmocka_unit_test(the_builder_tells_its_size),
 		cmocka_unit_test(is_shared_by_workers_and_receivers),
+		cmocka_unit_test(workers_let_go_of_it_in_any_order),
 		cmocka_unit_test(without_receivers_nothing_remains),
 	};
 	return cmocka_run_group_tests_name("outmsg", tests, NULL, NULL);
