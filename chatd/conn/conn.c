@@ -96,7 +96,7 @@ void conn_close(struct conn *conn, const char *error, bool allow_reconnect)
 	if (conn->state == CONN_ENDED) {
 		return;
 	}
-	if (conn->codec != NULL) {
+	if (conn->codec != NULL && !conn->peer_left) {
 		struct hub_message message = {
 			.type = HUB_CLOSE,
 			.error = bytes_str(error),
@@ -389,6 +389,32 @@ static void conn_on_end(void *ctx, int err)
 	}
 }
 
+static bool conn_on_closing(void *ctx)
+{
+	struct conn *conn = ctx;
+	if (conn->state != CONN_OPEN || list_empty(&conn->calls)) {
+		return false;
+	}
+	conn->leaving = conn->peer_left = true;
+	conn->leave_by_us = loop_now_us(conn->sv->loop) + conn->sv->conf->hub.close_timeout_us;
+	conn_set_reading(conn);
+	return true;
+}
+
+void conn_end_left(struct conn *conn)
+{
+	struct transport *transport = conn->transport;
+	conn_end(conn);
+	transport->ops->close(transport);
+}
+
+void conn_call_ended(struct conn *conn)
+{
+	if (conn->peer_left && conn->state == CONN_OPEN && list_empty(&conn->calls)) {
+		conn_end_left(conn);
+	}
+}
+
 static void conn_on_drain(void *ctx)
 {
 	struct conn *conn = ctx;
@@ -403,6 +429,7 @@ static void conn_on_drain(void *ctx)
 static const struct transport_events conn_transport_events = {
 	.on_payload = conn_on_payload,
 	.on_end = conn_on_end,
+	.on_closing = conn_on_closing,
 	.on_drain = conn_on_drain,
 };
 

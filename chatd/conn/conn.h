@@ -71,6 +71,8 @@ struct conn {
 	bool client_pings; /* its first Ping armed the client time-out */
 	bool held; /* input waits for conn_release() */
 	bool choked; /* input waits until the peer has read more of its answers */
+	bool peer_left; /* it said goodbye: the answers under way are its last */
+	uint64_t leave_by_us; /* with peer_left: it ends then, answered or not */
 	bool leaving; /* is closed once its calls have ended; no more are taken */
 	bool paused; /* the transport reads nothing: what was read waits */
 	unsigned catching_up; /* the rooms': entries that read the store for it */
@@ -105,6 +107,10 @@ void conn_leave(struct conn *conn);
 /* The standard text of an unexpected end, with detail where detailed errors are on. */
 void conn_fail(struct conn *conn, const char *detail);
 
+/* For the hub, when a call has ended: a peer that said goodbye waits for the last answer only. */
+void conn_call_ended(struct conn *conn);
+/* A peer that said goodbye is not waited for any longer. No hub Close. */
+void conn_end_left(struct conn *conn);
 /* The handshake did not come in time. */
 void conn_expire_handshake(struct conn *conn);
 /* The reader is too slow: it is told to come back, behind what is queued, which has close_timeout

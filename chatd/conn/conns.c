@@ -121,7 +121,11 @@ static bool conn_expired(const struct conn *conn, int64_t wall_ms)
 
 static void conns_let_go(struct conns *conns, struct conn *conn, uint64_t now)
 {
-	if (now >= conns->leave_until_us) {
+	if (conn->peer_left) {
+		if (now >= conn->leave_by_us) {
+			conn_end_left(conn);
+		}
+	} else if (now >= conns->leave_until_us) {
 		conn_close(conn, NULL, true);
 	} else {
 		conn_leave(conn);

@@ -214,6 +214,7 @@ void call_done(struct conn *conn, struct call *call, int err)
 	}
 	flush_answers(conn);
 	calls_go_on(conn);
+	conn_call_ended(conn);
 }
 
 void calls_drop(struct conn *conn)

@@ -25,6 +25,10 @@ struct transport_events {
 	 * frame); ERR_CLOSED: dropped; ERR_BAD_REQUEST: the peer broke the transport's rules. The
 	 * owner then forgets the transport, which ends by itself. */
 	void (*on_end)(void *ctx, int err);
+	/* The other side says goodbye in order and waits. true: the owner has something to send
+	 * first, and closes soon; nothing more is read. false, or NULL: it ends at once, with
+	 * on_end. */
+	bool (*on_closing)(void *ctx);
 	/* The send queue fell to half of what transport_set_low() set, or became empty. */
 	void (*on_drain)(void *ctx);
 };

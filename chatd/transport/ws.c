@@ -15,6 +15,7 @@
 
 enum ws_state {
 	WS_OPEN, /* owned; bytes go both ways */
+	WS_LEFT, /* owned; the peer's Close came, the owner still sends and then closes */
 	WS_CLOSING, /* our Close is queued or sent, the owner has gone; on pool->closing until the
 		       peer's Close, its end, or the deadline */
 	WS_ENDED, /* nothing is read any more; owned until the owner was told */
@@ -142,6 +143,12 @@ static void ws_end_reset(struct ws *ws, int err)
 
 static void ws_peer_close(struct ws *ws)
 {
+	const struct transport_events *events = ws->base.events;
+	if (ws->state == WS_OPEN && events != NULL && events->on_closing != NULL &&
+		events->on_closing(ws->base.ctx)) {
+		ws_set_state(ws, WS_LEFT);
+		return;
+	}
 	if (ws->state == WS_OPEN) {
 		ws_send_close(ws, WS_CODE_NORMAL);
 	}
@@ -244,6 +251,10 @@ static void ws_close(struct transport *transport)
 	struct ws_pool *pool = ws->pool;
 	ws->base.events = NULL;
 	ws_send_close(ws, WS_CODE_NORMAL);
+	if (ws->state == WS_LEFT) {
+		ws_end_flushed(ws, 0);
+		return;
+	}
 	ws_set_state(ws, WS_CLOSING);
 	ws->deadline_us = loop_now_us(pool->loop) + pool->params.close_timeout_us;
 	stream_resume(ws->stream);

@@ -244,6 +244,33 @@ static void a_change_that_is_missed_while_they_are_read_is_found_too(void **stat
 	}
 }
 
+static void who_joins_while_they_are_read_stays(void **state)
+{
+	static struct sending sending;
+	struct fixture *f = *state;
+	struct hub_client *carol = client_start(&f->hub, 1, "carol");
+	remove_silently(f);
+	sending_start(&f->hub, 0, &sending, &f->room, "text");
+	hub_turns(&f->hub, 4);
+	fake_store_answer(f->hub.store);
+	hub_turns(&f->hub, 4);
+	fake_store_answer(f->hub.store); /* worker 0's */
+	hub_turns(&f->hub, 1);
+	fake_store_read(f->hub.store); /* worker 1's list has no carol in it yet */
+	room_join(carol, &f->room, ",0");
+	hub_turns(&f->hub, 4);
+	while (fake_store_held(f->hub.store) > 1) {
+		fake_store_answer_behind(f->hub.store);
+		hub_turns(&f->hub, 4);
+	}
+	assert_int_equal(fake_store_first(f->hub.store), FAKE_MEMBER_LIST);
+	hub_settle(&f->hub);
+	room_send(&f->hub, &f->room, 1);
+	room_expect_seqs(carol, &f->room, "1 2");
+	room_expect_seqs(f->alice[1], &f->room, "1 2");
+	room_expect_seqs(f->bob[1], &f->room, "");
+}
+
 /* A page that was asked for before the change must not reach one who is no participant any more. */
 static void a_page_under_way_is_not_sent_to_who_was_removed(void **state)
 {
@@ -382,6 +409,7 @@ int main(void)
 		TEST(a_missed_removal_is_found_before_delivery),
 		TEST(nothing_is_delivered_while_the_participants_are_unknown),
 		TEST(a_change_that_is_missed_while_they_are_read_is_found_too),
+		TEST(who_joins_while_they_are_read_stays),
 		TEST(a_page_under_way_is_not_sent_to_who_was_removed),
 		TEST(a_page_under_way_is_read_again_for_who_is_in),
 		TEST(a_row_from_before_a_removal_lets_nobody_in),

@@ -130,6 +130,27 @@ static void live_ones_do_not_overtake(void **state)
 		bob, &f->room, &(struct room_answer){.last_seq = 150, .from = 1, .to = 150});
 }
 
+/* A page shorter than was asked for does not say that what came since is missing. */
+static void what_is_stored_since_a_page_was_read_is_not_lost(void **state)
+{
+	static struct sending sendings[2];
+	struct fixture *f = *state;
+	stored(f, 3);
+	struct hub_client *bob = client_start(&f->hub, 0, "bob");
+	room_join(bob, &f->room, ",0");
+	hub_turns(&f->hub, 4);
+	assert_int_equal(fake_store_first(f->hub.store), FAKE_PAGE);
+	fake_store_read(f->hub.store);
+	sending_start(&f->hub, 0, &sendings[0], &f->room, "text");
+	sending_start(&f->hub, 0, &sendings[1], &f->room, "text");
+	hub_turns(&f->hub, 4);
+	fake_store_answer_behind(f->hub.store);
+	hub_turns(&f->hub, 4);
+	room_expect_seqs(bob, &f->room, "");
+	hub_settle(&f->hub);
+	room_expect_seqs(bob, &f->room, "1 2 3 4 5");
+}
+
 static void beyond_recover_max_there_is_a_gap(void **state)
 {
 	struct fixture *f = *state;
@@ -292,6 +313,7 @@ int main(void)
 		TEST(with_nothing_missed_nothing_is_read),
 		TEST(what_was_missed_comes_first_and_in_order),
 		TEST(live_ones_do_not_overtake),
+		TEST(what_is_stored_since_a_page_was_read_is_not_lost),
 		TEST(beyond_recover_max_there_is_a_gap),
 		TEST(numbers_of_another_past_recover_nothing),
 		TEST(what_was_purged_is_left_out),

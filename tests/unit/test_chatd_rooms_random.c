@@ -22,7 +22,7 @@
 #define SENDINGS 2000
 #define STEPS 1500
 /* CHATD_TEST_SEEDS=N in the environment runs N of them. */
-#define SEEDS 25
+#define SEEDS 60
 
 struct reader {
 	struct hub_client *client; /* NULL: not connected */
