@@ -411,7 +411,7 @@ void conn_end_left(struct conn *conn)
 void conn_call_ended(struct conn *conn)
 {
 	if (conn->peer_left && conn->state == CONN_OPEN && list_empty(&conn->calls)) {
-		conn_end_left(conn);
+		conns_mark_left(conn->sv->conns, conn);
 	}
 }
 

@@ -49,6 +49,7 @@ struct conn {
 	struct list_node in_conns; /* all of the worker */
 	struct list_node in_user; /* the user's on this worker */
 	struct list_node in_resumed; /* its input goes on at the end of this turn */
+	struct list_node in_left; /* its peer said goodbye, and has got its last answer */
 	struct list_node in_over; /* its send queue passed the bound in this turn */
 	struct conn_user *user;
 	struct services *sv;

@@ -22,8 +22,9 @@ struct conns {
 	struct list all;
 	struct list graves; /* ended ones, freed at the end of the turn */
 	struct list over; /* whose send queue passed its bound in this turn */
+	struct list left; /* whose peer has got its last answer */
 	struct list resumed; /* whose held input goes on */
-	struct loop_defer burial, dropping, resuming;
+	struct loop_defer burial, dropping, parting, resuming;
 	struct loop_timer *sweep;
 	struct outmsg *pings[HUB_CODEC_COUNT];
 	uint64_t drain_at_us, drain_step_us; /* when the next one is closed, 0: not draining */
@@ -64,6 +65,15 @@ static void conns_drop_over(void *ctx)
 		if (conn_queued(conn) > conns->sv->conf->limits.send_queue) {
 			conn_drop_slow(conn);
 		}
+	}
+}
+
+static void conns_part(void *ctx)
+{
+	struct conns *conns = ctx;
+	struct list_node *node;
+	while ((node = list_pop(&conns->left)) != NULL) {
+		conn_end_left(CONTAINER_OF(node, struct conn, in_left));
 	}
 }
 
@@ -251,7 +261,9 @@ struct conns *conns_create(struct services *sv, void (*on_hold_over)(struct conn
 	list_init(&conns->all);
 	list_init(&conns->graves);
 	list_init(&conns->over);
+	list_init(&conns->left);
 	list_init(&conns->resumed);
+	loop_defer_init(&conns->parting, conns_part, conns);
 	loop_defer_init(&conns->resuming, conns_resume, conns);
 	loop_defer_init(&conns->dropping, conns_drop_over, conns);
 	loop_defer_init(&conns->burial, conns_bury_all, conns);
@@ -270,6 +282,7 @@ void conns_destroy(struct conns **conns)
 	assert(list_empty(&gone->all));
 	loop_defer_cancel(&gone->burial);
 	loop_defer_cancel(&gone->dropping);
+	loop_defer_cancel(&gone->parting);
 	loop_defer_cancel(&gone->resuming);
 	conns_bury_all(gone);
 	loop_timer_destroy(&gone->sweep);
@@ -338,6 +351,7 @@ void conns_remove(struct conns *conns, struct conn *conn)
 	list_remove(&conn->in_conns);
 	list_remove(&conn->in_user);
 	list_remove(&conn->in_over);
+	list_remove(&conn->in_left);
 	list_remove(&conn->in_resumed);
 	if (list_empty(&conn->user->conns)) {
 		map_remove(&conns->users, &conn->user->node);
@@ -353,6 +367,14 @@ void conns_mark_over(struct conns *conns, struct conn *conn)
 		list_append(&conns->over, &conn->in_over);
 		/* Behind the write: what the peer takes at once is not held against it. */
 		loop_defer(conns->sv->loop, &conns->dropping, LOOP_FLUSH);
+	}
+}
+
+void conns_mark_left(struct conns *conns, struct conn *conn)
+{
+	if (!list_linked(&conn->in_left)) {
+		list_append(&conns->left, &conn->in_left);
+		loop_defer(conns->sv->loop, &conns->parting, LOOP_GATHER);
 	}
 }
 

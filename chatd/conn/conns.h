@@ -31,6 +31,9 @@ void conns_add(struct conns *conns, struct conn *conn);
 void conns_remove(struct conns *conns, struct conn *conn);
 /* The send queue is over its bound: the connection is closed as slow before the turn ends. */
 void conns_mark_over(struct conns *conns, struct conn *conn);
+/* It ends before the turn does, not now: who brings its last answer may be going through a list
+ * that it is on. */
+void conns_mark_left(struct conns *conns, struct conn *conn);
 /* Its held input goes on at the end of the turn. */
 void conns_mark_resumed(struct conns *conns, struct conn *conn);
 /* Puts an ended connection up for freeing at the end of the turn. */

@@ -6,9 +6,9 @@
 #include "lib/conf/conf.h"
 
 #define LIMIT_DEFAULT 50
-/* Of send_queue: a page of large messages is shorter than was asked for, so that no client is
- * dropped for its own question. */
-#define SEND_QUEUE_PART 2
+/* Of send_queue: a page of large messages is shorter than was asked for, and escapes make six bytes
+ * of one, so that no client is dropped for its own question. */
+#define SEND_QUEUE_PART 8
 
 struct get_history {
 	struct room_access access;

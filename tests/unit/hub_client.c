@@ -297,3 +297,13 @@ void client_drop(struct hub_client *client)
 		events->on_end(client->transport.ctx, ERR_CLOSED);
 	}
 }
+
+void client_leave(struct hub_client *client)
+{
+	const struct transport_events *events = client->transport.events;
+	if (events != NULL && !events->on_closing(client->transport.ctx)) {
+		client->transport.events = NULL;
+		client->gone = true;
+		events->on_end(client->transport.ctx, 0);
+	}
+}

@@ -87,6 +87,8 @@ void client_say(struct hub_client *client, const char *fmt, ...)
 void client_handshake(struct hub_client *client);
 /* Raw bytes. */
 void client_bytes(struct hub_client *client, struct bytes bytes);
+/* It says goodbye in order, and waits where the server has something left to say. */
+void client_leave(struct hub_client *client);
 /* It goes away without a word. */
 void client_drop(struct hub_client *client);
 /* Takes at most max bytes of what is queued (whole chunks). */

@@ -235,6 +235,65 @@ static void what_is_behind_an_unknown_one_is_unknown_too(void **state)
 	assert_string_equal(answers(f), "4");
 }
 
+/* ---- clients that say goodbye ---- */
+
+static void the_last_answers_are_waited_for(void **state)
+{
+	struct call_fixture *f = *state;
+	send(f, 1, "text");
+	send(f, 2, "text");
+	client_leave(f->alice);
+	assert_non_null(client_conn(f->alice));
+	send(f, 3, "what comes behind it is not looked at");
+	hub_settle(&f->hub);
+	assert_true(f->alice->closed);
+	assert_string_equal(answers(f), "1 2"); /* and no Close of the hub's */
+	assert_int_equal(fake_store_head(f->hub.store, &f->room), 2);
+}
+
+static void without_calls_a_goodbye_ends_it(void **state)
+{
+	struct call_fixture *f = *state;
+	client_leave(f->alice);
+	assert_true(f->alice->gone);
+	assert_null(client_conn(f->alice));
+}
+
+static void answers_that_never_come_are_not_waited_for(void **state)
+{
+	struct call_fixture *f = *state;
+	send(f, 1, "text");
+	client_leave(f->alice);
+	for (int i = 0; i < 100 && client_conn(f->alice) != NULL; i++) {
+		fake_time_skip(100000);
+		hub_turns(&f->hub, 3);
+	}
+	assert_true(f->alice->closed);
+	hub_settle(&f->hub);
+	assert_string_equal(answers(f), "");
+}
+
+/* The last answer comes while the worker goes through the user's connections. */
+static void the_last_answer_may_be_that_the_room_is_lost(void **state)
+{
+	struct call_fixture *f = *state;
+	struct hub_client *other = client_start(&f->hub, 1, "alice");
+	hub_message(&f->hub, &f->room);
+	struct hub_client *alice = client_start(&f->hub, 0, "alice");
+	client_drop(f->alice);
+	room_join(alice, &f->room, ",0");
+	hub_turns(&f->hub, 4);
+	assert_int_equal(fake_store_first(f->hub.store), FAKE_PAGE);
+	client_leave(alice);
+	client_say(other, "{'type':1,'target':'LeaveRoom','arguments':['general']}");
+	hub_turns(&f->hub, 4);
+	fake_store_answer_behind(f->hub.store);
+	hub_turns(&f->hub, 4);
+	assert_true(alice->closed);
+	assert_non_null(strstr(client_next_other(alice), "\"target\":\"UserLeft\""));
+	room_expect_error(alice, "HubException: not_a_member: ");
+}
+
 /* ---- clients that vanish ---- */
 
 static void what_a_vanished_client_sent_is_published(void **state)
@@ -308,6 +367,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			with_more_permits_calls_overtake, open_parallel, call_close),
 		TEST(what_is_behind_an_unknown_one_is_unknown_too),
+		TEST(the_last_answers_are_waited_for),
+		TEST(without_calls_a_goodbye_ends_it),
+		TEST(answers_that_never_come_are_not_waited_for),
+		TEST(the_last_answer_may_be_that_the_room_is_lost),
 		TEST(what_a_vanished_client_sent_is_published),
 		TEST(ten_thousand_clients_vanish),
 	};
