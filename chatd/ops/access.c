@@ -6,7 +6,9 @@
 
 int access_not_found(struct op *op)
 {
-	return op_fail(op, ERR_NOT_FOUND, "no such room, or no access to it");
+	bool operator_call = op->principal == NULL;
+	return op_fail(op, ERR_NOT_FOUND, "%s",
+		operator_call ? "no such room" : "no such room, or no access to it");
 }
 
 /* What can be no room is told so before anybody is asked. */
