@@ -15,7 +15,6 @@
 #define CONN_TOKEN_SIZE (CONN_TOKEN_LEN + 1)
 #define CONN_ID_LEN 22
 #define CONN_ID_SIZE (CONN_ID_LEN + 1)
-#define CONN_TOKEN_LIFE_MS 15000 /* how long it may create a connection */
 
 enum conn_token_flags {
 	CONN_TOKEN_RESUMABLE = 1, /* stateful reconnect was asked for and allowed */
@@ -38,9 +37,9 @@ void conn_token_issue(
  * where the MAC differs. Age and user are the caller's to check. */
 int conn_token_open(struct bytes secret, struct bytes text, struct conn_token *ret_token);
 
-/* Whether it may still create a connection at now_ms (wall clock); clocks of nodes may differ by up
- * to the same 15 s the other way. */
-bool conn_token_is_fresh(const struct conn_token *token, int64_t now_ms);
+/* Whether it may still create a connection at now_ms (wall clock): it does for life_ms; clocks of
+ * nodes may differ by up to as much the other way. */
+bool conn_token_is_fresh(const struct conn_token *token, int64_t now_ms, int64_t life_ms);
 /* What stands in for the user in a token: 8 bytes of a SHA-256. */
 void conn_token_user_hash(const struct uuid *user_id, uint8_t out[8]);
 /* Whether the token was issued for that user. */

@@ -68,7 +68,6 @@ struct conn {
 	uint64_t opened_us, last_received_us, last_ping_us;
 	uint64_t hold_until_us; /* restored rooms go live then; 0: they are, or there are none */
 	enum conn_state state;
-	unsigned running; /* the hub's: calls that hold a permit */
 	bool client_pings; /* its first Ping armed the client time-out */
 	bool held; /* input waits for conn_release() */
 	bool choked; /* input waits until the peer has read more of its answers */

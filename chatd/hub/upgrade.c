@@ -51,13 +51,6 @@ static int open_token(const struct services *sv, struct bytes id, struct conn_to
 	return err;
 }
 
-/* A token that nobody claimed in time creates nothing. */
-static bool token_too_old(const struct services *sv, const struct conn_token *token)
-{
-	int64_t age_ms = clock_wall_ms(sv->clock) - token->issued_ms;
-	return age_ms > (int64_t)(sv->conf->limits.connect_timeout_us / 1000);
-}
-
 static void write_head(struct buf *head, const struct http_exchange *exchange)
 {
 	const struct bytes *key = http1_header(&exchange->head.headers, "Sec-WebSocket-Key");
@@ -124,7 +117,8 @@ static void ask_claim(struct services *sv, struct http_exchange *exchange,
 	pending->exchange = exchange;
 	pending->principal = principal_ref(principal);
 	pending->token = *token;
-	bool fresh = !token_too_old(sv, token);
+	int64_t life_ms = (int64_t)(sv->conf->limits.connect_timeout_us / 1000);
+	bool fresh = conn_token_is_fresh(token, clock_wall_ms(sv->clock), life_ms);
 	claims_ask(sv, token->worker, &token->id, fresh, on_claimed, pending);
 }
 

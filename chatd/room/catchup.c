@@ -358,8 +358,3 @@ void entry_wait(struct room_entry *entry, struct catchup_waiter *waiter, bool ol
 	assert(catchup != NULL);
 	list_append(&catchup->waiters, &waiter->node);
 }
-
-void catchup_waiter_cancel(struct catchup_waiter *waiter)
-{
-	list_remove(&waiter->node);
-}

@@ -92,7 +92,5 @@ void rooms_leave(struct room_entry **entry);
 void rooms_drop(struct conn *conn);
 /* Its send queue has room again. */
 void rooms_on_drain(struct conn *conn);
-/* The waiter's owner goes first. */
-void catchup_waiter_cancel(struct catchup_waiter *waiter);
 
 #endif

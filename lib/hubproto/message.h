@@ -25,7 +25,6 @@ struct hub_message {
 	struct bytes
 		invocation_id; /* 1 to 5; in type 1 empty (len 0) means that no answer is wanted */
 	struct bytes target; /* 1, 4 */
-	bool bad_text; /* reserved for codecs: never set when reading succeeded */
 	struct value arguments; /* 1, 4: VALUE_ARRAY */
 	struct bytes *stream_ids; /* 1, 4 */
 	uint32_t stream_id_count;

@@ -136,11 +136,11 @@ static void token_age_and_user(void **state)
 	ident_user(BYTES_LIT("bob"), &bob);
 	assert_true(conn_token_is_for(&token, &alice));
 	assert_false(conn_token_is_for(&token, &bob));
-	assert_true(conn_token_is_fresh(&token, NOW_MS));
-	assert_true(conn_token_is_fresh(&token, NOW_MS + 14999));
-	assert_false(conn_token_is_fresh(&token, NOW_MS + 15000));
-	assert_true(conn_token_is_fresh(&token, NOW_MS - 14999));
-	assert_false(conn_token_is_fresh(&token, NOW_MS - 15000));
+	assert_true(conn_token_is_fresh(&token, NOW_MS, 15000));
+	assert_true(conn_token_is_fresh(&token, NOW_MS + 14999, 15000));
+	assert_false(conn_token_is_fresh(&token, NOW_MS + 15000, 15000));
+	assert_true(conn_token_is_fresh(&token, NOW_MS - 14999, 15000));
+	assert_false(conn_token_is_fresh(&token, NOW_MS - 15000, 15000));
 }
 
 static void connection_ids(void **state)
