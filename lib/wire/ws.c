@@ -34,6 +34,7 @@ static void fail(
 	reader->state = READ_ENDED;
 	*event = (struct ws_event){
 		.type = WS_EVENT_ERROR,
+		.opcode = (enum ws_opcode)(reader->first & FIRST_OPCODE),
 		.code = code,
 		.payload = bytes_str(reason),
 	};

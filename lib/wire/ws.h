@@ -53,7 +53,8 @@ enum ws_event_type {
 
 struct ws_event {
 	enum ws_event_type type;
-	enum ws_opcode opcode; /* DATA: WS_TEXT or WS_BINARY, for continuation frames too */
+	enum ws_opcode opcode; /* DATA: WS_TEXT or WS_BINARY, for continuation frames too; ERROR:
+				* WS_CLOSE where a Close was at fault */
 	bool frame_end; /* DATA: the last piece of its frame */
 	bool message_end; /* DATA: and that was the last frame of the message */
 	uint16_t code; /* CLOSE: as it came, WS_CODE_NONE for none; ERROR: 1002, 1007 or 1009 */
