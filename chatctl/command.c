@@ -133,7 +133,7 @@ static int long_option(struct parser *parser, const char *word)
 		command != NULL
 			? ctl_arg_find(command, arena_dup(parser->invocation->arena, name).ptr)
 			: NULL;
-	if (arg == NULL || arg->positional) {
+	if (arg == NULL || arg->positional || arg->kind == CTL_ARG_INTERNAL) {
 		return unknown_option(parser, name);
 	}
 	return command_option(parser, arg, inline_value);
@@ -350,6 +350,7 @@ static int arg_value(struct parser *parser, const struct ctl_arg *arg, const str
 		return pairs_value(parser, arg, given, ret_value);
 	case CTL_ARG_TEXT:
 	case CTL_ARG_INPUT:
+	case CTL_ARG_INTERNAL:
 		break;
 	}
 	if (!arg->repeatable) {

@@ -100,6 +100,9 @@ static void append_usage(const struct ctl_command *command, struct buf *out)
 	buf_printf(&line, "chatctl %s", command->name);
 	for (const struct ctl_arg *arg = command->args; arg->name != NULL; arg++) {
 		const char *dots = arg->repeatable ? "..." : "";
+		if (arg->kind == CTL_ARG_INTERNAL) {
+			continue;
+		}
 		if (arg->positional) {
 			buf_printf(&line, " %s%s", arg->placeholder, dots);
 		} else if (arg->kind == CTL_ARG_FLAG) {
@@ -120,7 +123,7 @@ static void append_args(const struct ctl_command *command, bool positional, stru
 {
 	bool any = false;
 	for (const struct ctl_arg *arg = command->args; arg->name != NULL; arg++) {
-		if (arg->positional != positional) {
+		if (arg->positional != positional || arg->kind == CTL_ARG_INTERNAL) {
 			continue;
 		}
 		if (!any) {

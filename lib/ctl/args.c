@@ -7,6 +7,16 @@
 #define TEXT_MAX 4096
 #define REPEAT_MAX 1000
 
+static const char *list_choices(struct arena *arena, const struct ctl_arg *arg)
+{
+	const char *text = arg->choices[0];
+	for (size_t i = 1; arg->choices[i] != NULL; i++) {
+		text = arena_printf(arena, "%s%s%s", text,
+			arg->choices[i + 1] == NULL ? " or " : ", ", arg->choices[i]);
+	}
+	return text;
+}
+
 static int refuse_range(struct arena *arena, const struct ctl_arg *arg, const char **ret_why)
 {
 	long long min = arg->min;
@@ -20,6 +30,9 @@ static int refuse_range(struct arena *arena, const struct ctl_arg *arg, const ch
 		*ret_why = arena_printf(arena, "%s must be a %s from %lld to %lld", arg->name,
 			arg->kind == CTL_ARG_NUMBER ? "whole number" : "time in milliseconds", min,
 			max);
+	} else if (arg->choices != NULL) {
+		*ret_why =
+			arena_printf(arena, "%s must be %s", arg->name, list_choices(arena, arg));
 	} else if (arg->repeatable) {
 		*ret_why = arena_printf(arena, "%s must be a list of texts of %lld to %lld bytes",
 			arg->name, min, text_max);
@@ -42,12 +55,25 @@ static bool has_controls(struct bytes text)
 	return false;
 }
 
+static bool is_choice(const struct ctl_arg *arg, struct bytes text)
+{
+	if (arg->choices == NULL) {
+		return true;
+	}
+	for (size_t i = 0; arg->choices[i] != NULL; i++) {
+		if (bytes_eq_nocase(bytes_str(arg->choices[i]), text)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static bool text_fits(const struct ctl_arg *arg, const struct value *value)
 {
 	size_t max = (size_t)(arg->max != 0 ? arg->max : TEXT_MAX);
 	return value->kind == VALUE_TEXT && !value->bad_text &&
 	       value->text.len >= (size_t)arg->min && value->text.len <= max &&
-	       !has_controls(value->text) && utf8_valid(value->text);
+	       !has_controls(value->text) && utf8_valid(value->text) && is_choice(arg, value->text);
 }
 
 static bool pairs_fit(const struct ctl_arg *arg, const struct value *value)
@@ -94,6 +120,8 @@ static bool arg_fits(const struct ctl_arg *arg, const struct value *value)
 	case CTL_ARG_TEXT:
 	case CTL_ARG_INPUT:
 		return arg->repeatable ? list_fits(arg, value) : text_fits(arg, value);
+	case CTL_ARG_INTERNAL:
+		return true;
 	}
 	return false;
 }

@@ -1,238 +1,6 @@
 #include "lib/ctl/commands.h"
 
-#define TEXT_MAX 4096
-#define ROOM_ARG \
-	{ \
-		.name = "room", .kind = CTL_ARG_TEXT, .positional = true, .required = true, \
-		.min = 1, .max = 256, .placeholder = "ROOM", \
-		.doc = "Id, alias, or a name that is unique." \
-	}
-
-static const struct ctl_arg no_args[] = {{0}};
-static const struct ctl_column no_columns[] = {{0}};
-
-/* ---- the daemon ---- */
-
-static const struct ctl_column status_columns[] = {
-	{.name = "version", .doc = "Of the program."},
-	{.name = "pid", .right = true, .doc = "Process id."},
-	{.name = "node", .doc = "Incarnation of this process, in its connection tokens."},
-	{.name = "ready", .doc = "Whether it serves clients."},
-	{.name = "uptime", .right = true, .doc = "Seconds since the start."},
-	{.name = "listen", .doc = "Addresses it listens on."},
-	{.name = "workers", .right = true, .doc = "Threads that serve clients."},
-	{.name = "workersAnswered", .right = true, .doc = "Those whose counts are in here."},
-	{.name = "connections", .right = true, .doc = "Hub connections that are open."},
-	{.name = "users", .right = true, .doc = "Users in the store."},
-	{.name = "rooms", .right = true, .doc = "Rooms in the store."},
-	{.name = "messages", .right = true, .doc = "Messages in the store."},
-	{.name = "databaseUrl", .doc = "The store, without password."},
-	{.name = "databaseBytes", .right = true, .doc = "Its size."},
-	{.name = "schema", .right = true, .doc = "Number of the last migration."},
-	{.name = "epoch", .doc = "Epoch of the sequence numbers."},
-	{0},
-};
-
-static const struct ctl_column ping_columns[] = {
-	{.name = "pong", .doc = "Always true."},
-	{.name = "ready", .doc = "Whether it serves clients."},
-	{0},
-};
-
-/* ---- rooms ---- */
-
-static const struct ctl_column room_columns[] = {
-	{.name = "id", .doc = "UUID."},
-	{.name = "alias", .doc = "Unique short name, or null."},
-	{.name = "name", .doc = "Name for people."},
-	{.name = "type", .doc = "Group or Direct."},
-	{.name = "visibility", .doc = "Public or Private."},
-	{.name = "encrypted", .doc = "Whether only encrypted messages are taken."},
-	{.name = "members", .right = true, .doc = "Participants."},
-	{.name = "lastSeq", .right = true, .doc = "Number of the last message."},
-	{.name = "createdAt", .doc = "RFC 3339 time."},
-	{.name = "lastActivityAt", .extra = true, .doc = "RFC 3339 time."},
-	{.name = "archivedAt", .extra = true, .doc = "RFC 3339 time, or null."},
-	{.name = "creatorId", .extra = true, .doc = "User, or null for the operator."},
-	{.name = "avatarUrl", .extra = true, .doc = "Picture, or null."},
-	{0},
-};
-
-static const struct ctl_arg room_create_args[] = {
-	{.name = "name",
-		.kind = CTL_ARG_TEXT,
-		.positional = true,
-		.required = true,
-		.min = 1,
-		.max = 256,
-		.placeholder = "NAME",
-		.doc = "Name for people."},
-	{.name = "alias",
-		.kind = CTL_ARG_TEXT,
-		.min = 1,
-		.max = 64,
-		.placeholder = "ALIAS",
-		.doc = "Unique short name: a-z, 0-9, '.', '_', '-'. Without it one is made from "
-		       "NAME where that gives a valid one."},
-	{.name = "private", .kind = CTL_ARG_FLAG, .doc = "Only participants see and enter it."},
-	{.name = "direct",
-		.kind = CTL_ARG_FLAG,
-		.doc = "Between exactly two users; a second one of the pair answers the first."},
-	{.name = "encrypted", .kind = CTL_ARG_FLAG, .doc = "Take only end-to-end encrypted text."},
-	{.name = "owner",
-		.kind = CTL_ARG_TEXT,
-		.min = 1,
-		.max = 256,
-		.placeholder = "USER",
-		.doc = "First participant, with the role Owner."},
-	{.name = "member",
-		.kind = CTL_ARG_TEXT,
-		.repeatable = true,
-		.min = 1,
-		.max = 256,
-		.placeholder = "USER",
-		.doc = "Participant; can be given many times."},
-	{0},
-};
-
-static const struct ctl_arg room_args[] = {ROOM_ARG, {0}};
-
-/* ---- history ---- */
-
-static const struct ctl_column message_columns[] = {
-	{.name = "seq", .right = true, .doc = "Number in the room, from 1, without holes."},
-	{.name = "sentAt", .doc = "RFC 3339 time."},
-	{.name = "senderId", .doc = "User."},
-	{.name = "type", .doc = "Text, Image, File, System, Assistant, Edit or Delete."},
-	{.name = "content", .doc = "Text, or null where the message is encrypted."},
-	{.name = "id", .extra = true, .doc = "UUID."},
-	{.name = "roomId", .extra = true, .doc = "UUID."},
-	{.name = "refSeq", .extra = true, .right = true, .doc = "What is edited or deleted."},
-	{.name = "status", .extra = true, .doc = "Sent."},
-	{.name = "clientMessageId", .extra = true, .doc = "Given by the client."},
-	{.name = "encryptedContent", .extra = true, .doc = "Base64."},
-	{.name = "nonce", .extra = true, .doc = "Base64."},
-	{.name = "authTag", .extra = true, .doc = "Base64."},
-	{.name = "attachment", .extra = true, .doc = "Object of url, name, mediaType, size."},
-	{.name = "editedAt", .extra = true, .doc = "RFC 3339 time."},
-	{.name = "deletedAt", .extra = true, .doc = "RFC 3339 time."},
-	{0},
-};
-
-static const struct ctl_arg history_show_args[] = {
-	ROOM_ARG,
-	{.name = "limit",
-		.kind = CTL_ARG_NUMBER,
-		.min = 1,
-		.max = 1000,
-		.placeholder = "N",
-		.doc = "At most so many messages (1 to 1000); 50 without it."},
-	{.name = "before",
-		.kind = CTL_ARG_NUMBER,
-		.min = 1,
-		.max = INT64_MAX,
-		.placeholder = "SEQ",
-		.excludes = "after",
-		.doc = "The last ones below this number."},
-	{.name = "after",
-		.kind = CTL_ARG_NUMBER,
-		.min = 0,
-		.max = INT64_MAX,
-		.placeholder = "SEQ",
-		.excludes = "before",
-		.doc = "The first ones above this number."},
-	{0},
-};
-
-/* ---- tokens ---- */
-
-static const struct ctl_column mint_columns[] = {
-	{.name = "token", .doc = "The JWT."},
-	{.name = "userId", .extra = true, .doc = "User id that it stands for."},
-	{.name = "expiresAt", .extra = true, .doc = "RFC 3339 time."},
-	{0},
-};
-
-static const struct ctl_arg mint_args[] = {
-	{.name = "user",
-		.kind = CTL_ARG_TEXT,
-		.required = true,
-		.min = 1,
-		.max = 256,
-		.placeholder = "NAME",
-		.doc = "Identity name or user id."},
-	{.name = "ttl",
-		.kind = CTL_ARG_DURATION,
-		.min = 1000,
-		.max = INT64_C(31536000000),
-		.placeholder = "TIME",
-		.doc = "Life: 90s, 15m, 1h, 30d; 1h without it, at most 365d."},
-	{.name = "role",
-		.kind = CTL_ARG_TEXT,
-		.repeatable = true,
-		.min = 1,
-		.max = 256,
-		.placeholder = "ROLE",
-		.doc = "Role claim; can be given many times."},
-	{.name = "claim",
-		.kind = CTL_ARG_PAIR,
-		.repeatable = true,
-		.min = 1,
-		.max = TEXT_MAX,
-		.placeholder = "K=V",
-		.doc = "Further claim (text); can be given many times."},
-	{0},
-};
-
-static const struct ctl_column verify_columns[] = {
-	{.name = "valid", .doc = "Always true; a token that is not good is an error."},
-	{.name = "userId", .doc = "User id."},
-	{.name = "identity", .doc = "Text of the user claim."},
-	{.name = "expiresAt", .doc = "RFC 3339 time."},
-	{.name = "roles", .doc = "Roles."},
-	{.name = "algorithm", .doc = "Of the signature."},
-	{0},
-};
-
-static const struct ctl_arg verify_args[] = {
-	{.name = "token",
-		.kind = CTL_ARG_INPUT,
-		.positional = true,
-		.required = true,
-		.min = 1,
-		.max = 65536,
-		.placeholder = "[FILE]",
-		.doc = "File that holds the token; stdin where it is '-' or missing."},
-	{0},
-};
-
-/* ---- settings ---- */
-
-static const struct ctl_column setting_columns[] = {
-	{.name = "key", .doc = "section.key."},
-	{.name = "value", .doc = "Effective value as it would be written; secrets are \"(set)\"."},
-	{.name = "origin", .doc = "default, file:line, environment NAME, or credential NAME."},
-	{.name = "reloadable", .extra = true, .doc = "Whether a reload applies a change."},
-	{0},
-};
-
-static const struct ctl_column default_columns[] = {
-	{.name = "key", .doc = "section.key."},
-	{.name = "type", .doc = "How the value is written."},
-	{.name = "default", .doc = "Value where nothing is set."},
-	{.name = "range", .doc = "What is allowed."},
-	{.name = "reloadable", .extra = true, .doc = "Whether a reload applies a change."},
-	{.name = "variable", .extra = true, .doc = "Environment variable."},
-	{.name = "doc", .extra = true, .doc = "What it is for."},
-	{0},
-};
-
-static const struct ctl_column check_columns[] = {
-	{.name = "valid", .doc = "Always true; settings that are not good are an error."},
-	{.name = "file", .doc = "Settings file that was read, or null."},
-	{.name = "warnings", .doc = "What it can be started with, but should not."},
-	{0},
-};
+#include "lib/ctl/commands_tables.h"
 
 const struct ctl_command ctl_commands[] = {
 	{.verb = "status",
@@ -279,6 +47,160 @@ const struct ctl_command ctl_commands[] = {
 		.args = room_args,
 		.columns = room_columns,
 		.doc = "Show one room"},
+	{.group = "room",
+		.verb = "set",
+		.name = "room set",
+		.place = CTL_DAEMON,
+		.quiet = "id",
+		.args = room_set_args,
+		.columns = room_columns,
+		.doc = "Change a room"},
+	{.group = "room",
+		.verb = "archive",
+		.name = "room archive",
+		.place = CTL_DAEMON,
+		.quiet = "id",
+		.args = room_archive_args,
+		.columns = room_columns,
+		.doc = "Make a room read-only, or writable again"},
+	{.group = "room",
+		.verb = "delete",
+		.name = "room delete",
+		.place = CTL_DAEMON,
+		.args = room_args,
+		.columns = no_columns,
+		.doc = "Delete a room and all its messages",
+		.more = "Members who are connected get RoomDeleted.",
+		.destroys = "The room and all its messages will be gone"},
+	{.group = "room",
+		.verb = "members",
+		.name = "room members",
+		.place = CTL_DAEMON,
+		.read_only = true,
+		.list = true,
+		.quiet = "userId",
+		.args = room_args,
+		.columns = member_columns,
+		.doc = "List the participants of a room"},
+	{.group = "room",
+		.verb = "add",
+		.name = "room add",
+		.place = CTL_DAEMON,
+		.quiet = "userId",
+		.args = room_add_args,
+		.columns = member_columns,
+		.doc = "Add a participant",
+		.more = "Who is connected gets RoomCreated and all that comes from then on."},
+	{.group = "room",
+		.verb = "remove",
+		.name = "room remove",
+		.place = CTL_DAEMON,
+		.args = room_member_args,
+		.columns = no_columns,
+		.doc = "Remove a participant",
+		.more = "It takes effect on his connections at once. The last Owner leaving makes "
+			"the oldest Admin, else Member, Owner."},
+	{.group = "room",
+		.verb = "role",
+		.name = "room role",
+		.place = CTL_DAEMON,
+		.quiet = "userId",
+		.args = room_role_args,
+		.columns = member_columns,
+		.doc = "Change the role of a participant"},
+	{.group = "user",
+		.verb = "list",
+		.name = "user list",
+		.place = CTL_DAEMON,
+		.read_only = true,
+		.list = true,
+		.quiet = "id",
+		.args = user_list_args,
+		.columns = user_list_columns,
+		.doc = "List users by identity"},
+	{.group = "user",
+		.verb = "show",
+		.name = "user show",
+		.place = CTL_DAEMON,
+		.read_only = true,
+		.quiet = "id",
+		.args = user_args,
+		.columns = user_columns,
+		.doc = "Show one user"},
+	{.group = "user",
+		.verb = "ban",
+		.name = "user ban",
+		.place = CTL_DAEMON,
+		.quiet = "id",
+		.args = user_ban_args,
+		.columns = user_columns,
+		.doc = "Ban a user: his connections end, his tokens are refused",
+		.more = "He stays a participant of his rooms, so that user unban brings all back."},
+	{.group = "user",
+		.verb = "unban",
+		.name = "user unban",
+		.place = CTL_DAEMON,
+		.quiet = "id",
+		.args = user_args,
+		.columns = user_columns,
+		.doc = "Take a ban back"},
+	{.group = "user",
+		.verb = "revoke-tokens",
+		.name = "user revoke-tokens",
+		.place = CTL_DAEMON,
+		.quiet = "id",
+		.args = user_args,
+		.columns = user_columns,
+		.doc = "Refuse all tokens that a user has so far",
+		.more = "His connections end; tokens that are issued from the next second on are "
+			"good. Tokens without iat are refused."},
+	{.group = "user",
+		.verb = "export",
+		.name = "user export",
+		.place = CTL_DAEMON,
+		.read_only = true,
+		.list = true,
+		.streaming = true,
+		.args = user_args,
+		.columns = export_columns,
+		.doc = "Write all that is stored of a user as JSON lines"},
+	{.group = "user",
+		.verb = "erase",
+		.name = "user erase",
+		.place = CTL_DAEMON,
+		.args = user_args,
+		.columns = erase_columns,
+		.doc = "Erase a user: name, memberships and the content of what he wrote",
+		.more = "His messages stay as tombstones, so that numbers have no holes. His "
+			"tokens are revoked.",
+		.destroys = "The user and the content of all his messages will be gone"},
+	{.group = "conn",
+		.verb = "list",
+		.name = "conn list",
+		.place = CTL_DAEMON,
+		.read_only = true,
+		.list = true,
+		.quiet = "id",
+		.args = conn_list_args,
+		.columns = conn_columns,
+		.doc = "List hub connections"},
+	{.group = "conn",
+		.verb = "show",
+		.name = "conn show",
+		.place = CTL_DAEMON,
+		.read_only = true,
+		.quiet = "id",
+		.args = conn_args,
+		.columns = conn_columns,
+		.doc = "Show one hub connection"},
+	{.group = "conn",
+		.verb = "kick",
+		.name = "conn kick",
+		.place = CTL_DAEMON,
+		.quiet = "closed",
+		.args = conn_kick_args,
+		.columns = kick_columns,
+		.doc = "Close a connection, or all of a user"},
 	{.group = "history",
 		.verb = "show",
 		.name = "history show",
@@ -300,6 +222,35 @@ const struct ctl_command ctl_commands[] = {
 		.args = room_args,
 		.columns = message_columns,
 		.doc = "Write all messages of a room as JSON lines"},
+	{.group = "history",
+		.verb = "replay",
+		.name = "history replay",
+		.place = CTL_EITHER,
+		.quiet = "sent",
+		.args = history_replay_args,
+		.columns = replay_columns,
+		.doc = "Send stored messages again",
+		.more = "Members get them as ReceiveMessage with 'replayed': true. A receiver "
+			"knows them by room and number, so that replaying twice does no harm."},
+	{.group = "history",
+		.verb = "import",
+		.name = "history import",
+		.place = CTL_LOCAL,
+		.quiet = "imported",
+		.args = history_import_args,
+		.columns = import_columns,
+		.doc = "Store messages of a file of JSON lines in a room",
+		.more = "Lines are as history export writes them; numbers are given anew, ids and "
+			"times stay. What is there already is skipped."},
+	{.group = "history",
+		.verb = "purge",
+		.name = "history purge",
+		.place = CTL_DAEMON,
+		.quiet = "purged",
+		.args = history_purge_args,
+		.columns = purge_columns,
+		.doc = "Delete old messages of a room",
+		.destroys = "The messages will be gone"},
 	{.group = "node",
 		.verb = "stop",
 		.name = "node stop",
@@ -308,13 +259,30 @@ const struct ctl_command ctl_commands[] = {
 		.columns = no_columns,
 		.doc = "Drain and end the daemon, as SIGTERM does",
 		.more = "Answers as soon as draining has begun."},
+	{.group = "node",
+		.verb = "drain",
+		.name = "node drain",
+		.place = CTL_DAEMON,
+		.args = node_drain_args,
+		.columns = drain_columns,
+		.doc = "Close all connections and take no new ones",
+		.more = "Clients are told to come again, spread over the time; /health/ready says "
+			"503. The process stays. With --wait it answers when no connection is "
+			"left."},
+	{.group = "node",
+		.verb = "undrain",
+		.name = "node undrain",
+		.place = CTL_DAEMON,
+		.args = no_args,
+		.columns = drain_columns,
+		.doc = "Take clients again"},
 	{.group = "config",
 		.verb = "check",
 		.name = "config check",
 		.place = CTL_LOCAL,
 		.read_only = true,
 		.args = no_args,
-		.columns = check_columns,
+		.columns = config_check_columns,
 		.doc = "Say what is wrong with the settings",
 		.more = "Reads the file of --config, else $CHATD_CONFIG, else "
 			"/etc/chatd/chatd.conf, and the environment, as chatd would."},
@@ -340,6 +308,43 @@ const struct ctl_command ctl_commands[] = {
 		.columns = default_columns,
 		.doc = "Print a settings file with all defaults and explanations",
 		.more = "With -o it lists the settings instead."},
+	{.group = "config",
+		.verb = "reload",
+		.name = "config reload",
+		.place = CTL_DAEMON,
+		.list = true,
+		.quiet = "key",
+		.args = no_args,
+		.columns = reload_columns,
+		.doc = "Read the settings again and apply what can be"},
+	{.group = "config",
+		.verb = "diff",
+		.name = "config diff",
+		.place = CTL_DAEMON,
+		.read_only = true,
+		.list = true,
+		.quiet = "key",
+		.args = no_args,
+		.columns = diff_columns,
+		.doc = "Show where the running settings differ from the configured ones"},
+	{.group = "log",
+		.verb = "level",
+		.name = "log level",
+		.place = CTL_DAEMON,
+		.quiet = "level",
+		.args = log_level_args,
+		.columns = level_columns,
+		.doc = "Show or set the level of the log"},
+	{.group = "log",
+		.verb = "tail",
+		.name = "log tail",
+		.place = CTL_DAEMON,
+		.read_only = true,
+		.list = true,
+		.streaming = true,
+		.args = log_tail_args,
+		.columns = tail_columns,
+		.doc = "Show the last lines of the log"},
 	{.group = "token",
 		.verb = "mint",
 		.name = "token mint",
@@ -359,60 +364,92 @@ const struct ctl_command ctl_commands[] = {
 		.doc = "Say whether a token is good, and whose it is",
 		.more = "The token comes from a file or stdin, since arguments are seen by "
 			"others."},
+	{.group = "notify",
+		.verb = "send",
+		.name = "notify send",
+		.place = CTL_DAEMON,
+		.quiet = "connections",
+		.args = notify_send_args,
+		.columns = notify_columns,
+		.doc = "Send ServerNotification to all clients"},
+	{.group = "db",
+		.verb = "status",
+		.name = "db status",
+		.place = CTL_LOCAL,
+		.read_only = true,
+		.quiet = "schema",
+		.args = db_args,
+		.columns = db_status_columns,
+		.doc = "Show the state of the database",
+		.more = "Works with chatd running or stopped."},
+	{.group = "db",
+		.verb = "migrate",
+		.name = "db migrate",
+		.place = CTL_LOCAL,
+		.list = true,
+		.args = db_migrate_args,
+		.columns = db_migrate_columns,
+		.doc = "Bring the schema up to date",
+		.more = "chatd must be stopped; it does so itself at start unless "
+			"database.auto_migrate is false. --dry-run shows what is missing."},
+	{.group = "db",
+		.verb = "backup",
+		.name = "db backup",
+		.place = CTL_LOCAL,
+		.read_only = true,
+		.quiet = "bytes",
+		.args = db_backup_args,
+		.columns = db_backup_columns,
+		.doc = "Copy the database while it is in use",
+		.more = "Works with chatd running or stopped."},
+	{.group = "db",
+		.verb = "verify",
+		.name = "db verify",
+		.place = CTL_LOCAL,
+		.read_only = true,
+		.list = true,
+		.args = db_args,
+		.columns = db_verify_columns,
+		.doc = "Look for damage",
+		.more = "Works with chatd running or stopped."},
+	{.group = "check",
+		.verb = "live",
+		.name = "check live",
+		.place = CTL_LOCAL,
+		.read_only = true,
+		.args = check_args,
+		.columns = probe_columns,
+		.doc = "Whether the daemon answers, as a Nagios plugin"},
+	{.group = "check",
+		.verb = "ready",
+		.name = "check ready",
+		.place = CTL_EITHER,
+		.read_only = true,
+		.args = check_args,
+		.columns = probe_columns,
+		.doc = "Whether it serves clients, by a canary through it, as a Nagios plugin"},
+	{.group = "check",
+		.verb = "database",
+		.name = "check database",
+		.place = CTL_LOCAL,
+		.read_only = true,
+		.args = check_args,
+		.columns = probe_columns,
+		.doc = "Whether the store is well, as a Nagios plugin"},
 };
 const size_t ctl_command_count = sizeof(ctl_commands) / sizeof(ctl_commands[0]);
 
 const struct ctl_group ctl_groups[] = {
 	{"room", "Rooms"},
+	{"user", "Users"},
+	{"conn", "Hub connections"},
 	{"history", "Stored messages"},
 	{"token", "Tokens of users"},
 	{"node", "This instance"},
 	{"config", "Settings"},
+	{"log", "The daemon's log"},
+	{"notify", "Notices to all clients"},
+	{"db", "The database, with chatd running or stopped"},
+	{"check", "Probes for monitoring: exit 0 OK, 1 warning, 2 critical, 3 unknown"},
 };
 const size_t ctl_group_count = sizeof(ctl_groups) / sizeof(ctl_groups[0]);
-
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
-const struct ctl_command *ctl_command_find(const char *group, const char *verb)
-{
-	for (size_t i = 0; i < ctl_command_count; i++) {
-		if (same_text(ctl_commands[i].group, group) &&
-			same_text(ctl_commands[i].verb, verb)) {
-			return &ctl_commands[i];
-		}
-	}
-	return NULL;
-}
-
-const struct ctl_command *ctl_command_named(struct bytes name)
-{
-	for (size_t i = 0; i < ctl_command_count; i++) {
-		if (bytes_eq(bytes_str(ctl_commands[i].name), name)) {
-			return &ctl_commands[i];
-		}
-	}
-	return NULL;
-}
-
-const struct ctl_group *ctl_group_find(const char *name)
-{
-	for (size_t i = 0; i < ctl_group_count; i++) {
-		if (same_text(ctl_groups[i].name, name)) {
-			return &ctl_groups[i];
-		}
-	}
-	return NULL;
-}
-
-const struct ctl_arg *ctl_arg_find(const struct ctl_command *command, const char *name)
-{
-	for (const struct ctl_arg *arg = command->args; arg->name != NULL; arg++) {
-		if (same_text(arg->name, name)) {
-			return arg;
-		}
-	}
-	return NULL;
-}

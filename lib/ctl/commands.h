@@ -18,6 +18,7 @@ enum ctl_arg_kind {
 	CTL_ARG_PAIR, /* K=V; JSON object of texts, the repetitions gathered in it */
 	CTL_ARG_INPUT, /* a file's name, "-" or nothing for stdin: its contents (trimmed) as JSON
 			  text; so secrets get in */
+	CTL_ARG_INTERNAL, /* any JSON; not on the command line: what chatctl itself adds */
 };
 
 struct ctl_arg {
@@ -29,6 +30,8 @@ struct ctl_arg {
 	int64_t min, max; /* texts: bytes, max 0 is 4096 */
 	const char *placeholder; /* "ROOM"; NULL for flags */
 	const char *excludes; /* name of an argument that cannot be given with it, or NULL */
+	const char *const *choices; /* CTL_ARG_TEXT: one of these, without regard to case, ends with
+				       NULL; NULL: any */
 	const char *doc;
 };
 
@@ -60,7 +63,11 @@ struct ctl_command {
 	const struct ctl_column *columns; /* ends with name NULL */
 	const char *doc; /* one line */
 	const char *more; /* further lines for --help, or NULL */
+	const char *destroys; /* what will be gone, asked about before; NULL: nothing */
 };
+
+/* For args of several commands: end with NULL. */
+extern const char *const ctl_roles[], *const ctl_levels[];
 
 extern const struct ctl_command ctl_commands[];
 extern const size_t ctl_command_count;

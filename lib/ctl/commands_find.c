@@ -1,0 +1,48 @@
+/* Looking up rows of the table of control commands. */
+#include "lib/ctl/commands.h"
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+const struct ctl_command *ctl_command_find(const char *group, const char *verb)
+{
+	for (size_t i = 0; i < ctl_command_count; i++) {
+		if (same_text(ctl_commands[i].group, group) &&
+			same_text(ctl_commands[i].verb, verb)) {
+			return &ctl_commands[i];
+		}
+	}
+	return NULL;
+}
+
+const struct ctl_command *ctl_command_named(struct bytes name)
+{
+	for (size_t i = 0; i < ctl_command_count; i++) {
+		if (bytes_eq(bytes_str(ctl_commands[i].name), name)) {
+			return &ctl_commands[i];
+		}
+	}
+	return NULL;
+}
+
+const struct ctl_group *ctl_group_find(const char *name)
+{
+	for (size_t i = 0; i < ctl_group_count; i++) {
+		if (same_text(ctl_groups[i].name, name)) {
+			return &ctl_groups[i];
+		}
+	}
+	return NULL;
+}
+
+const struct ctl_arg *ctl_arg_find(const struct ctl_command *command, const char *name)
+{
+	for (const struct ctl_arg *arg = command->args; arg->name != NULL; arg++) {
+		if (same_text(arg->name, name)) {
+			return arg;
+		}
+	}
+	return NULL;
+}
