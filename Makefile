@@ -42,9 +42,12 @@ SUBMAKE = $(MAKE) --no-print-directory $(if $(findstring j,$(firstword -$(MAKEFL
 
 # ---- flags ------------------------------------------------------------------------------------------------------------
 
-PACKAGES := libevent jansson libjwt openssl sqlite3 inih smartcols libsystemd
+PACKAGES := libevent jansson libjwt openssl sqlite3 zlib inih smartcols libsystemd
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lpthread
+# What chatctl alone needs.
+CHATCTL_PACKAGES := libedit
+CHATCTL_LIBS := $(shell pkg-config --libs $(CHATCTL_PACKAGES) 2>/dev/null)
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wwrite-strings -Wundef -Wvla -Wformat=2 -Werror
@@ -72,7 +75,7 @@ ALL_LDFLAGS = -pie $(LDFLAGS_$(BUILD)) $(LDFLAGS)
 LIB_DIRS ?= $(notdir $(patsubst %/,%,$(wildcard lib/*/)))
 LIB_SRC := $(sort $(wildcard $(LIB_DIRS:%=lib/%/*.c)))
 CHATD_SRC := $(sort $(wildcard chatd/*/*.c))
-CHATCTL_SRC := $(sort $(wildcard chatctl/*.c))
+CHATCTL_SRC := $(sort $(filter-out chatctl/main.c,$(wildcard chatctl/*.c)))
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 STORE_HELP_SRC := $(sort $(wildcard tests/unit/store_*.c))
 UNIT_HELP_SRC := $(sort $(filter-out $(UNIT_SRC) $(STORE_HELP_SRC),$(wildcard tests/unit/*.c)))
@@ -92,9 +95,9 @@ $(B)/chatd: $(O)/chatd/main.o $(O)/libchatd.a $(O)/libchat.a
 	$(call say,LD )
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-$(B)/chatctl: $(CHATCTL_OBJ) $(O)/libchat.a
+$(B)/chatctl: $(O)/chatctl/main.o $(O)/libchatctl.a $(O)/libchat.a
 	$(call say,LD )
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(CHATCTL_LIBS)
 
 $(O)/libchat.a: $(LIB_OBJ) $(O)/lib.list
 	$(call say,AR )
@@ -104,6 +107,10 @@ $(O)/libchatd.a: $(CHATD_OBJ) $(O)/chatd.list
 	$(call say,AR )
 	$(Q)rm -f $@ && ar rcs $@ $(CHATD_OBJ)
 
+$(O)/libchatctl.a: $(CHATCTL_OBJ) $(O)/chatctl.list
+	$(call say,AR )
+	$(Q)rm -f $@ && ar rcs $@ $(CHATCTL_OBJ)
+
 # An archive is made again when a source file has come or gone.
 $(O)/lib.list: FORCE
 	@mkdir -p $(@D)
@@ -112,6 +119,10 @@ $(O)/lib.list: FORCE
 $(O)/chatd.list: FORCE
 	@mkdir -p $(@D)
 	@echo '$(CHATD_OBJ)' | cmp -s - $@ || echo '$(CHATD_OBJ)' > $@
+
+$(O)/chatctl.list: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CHATCTL_OBJ)' | cmp -s - $@ || echo '$(CHATCTL_OBJ)' > $@
 
 $(O)/%.o: %.c $(O)/flags
 	@mkdir -p $(@D)
@@ -149,7 +160,8 @@ $(O)/gen/migrations_sqlite.h: FORCE
 
 # ---- unit tests: one program per tests/unit/test_*.c -------------------------------------------------------------------
 
-# make unit/test_ws builds and runs one of them. Tests of chatd's own parts (test_chatd_*.c) get its objects too.
+# make unit/test_ws builds and runs one of them. Tests of chatd's own parts (test_chatd_*.c) get its objects too, those
+# of chatctl's (test_chatctl_*.c) its.
 .PHONY: $(UNIT:%=unit/%)
 $(UNIT:%=unit/%): unit/%: $(B)/unit/%
 	$<
@@ -158,6 +170,11 @@ $(B)/unit/test_chatd_%: $(O)/tests/unit/test_chatd_%.o $(UNIT_HELP_OBJ) $(O)/lib
 	@mkdir -p $(@D)
 	$(call say,LD )
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+$(B)/unit/test_chatctl_%: $(O)/tests/unit/test_chatctl_%.o $(O)/libchatctl.a $(O)/libchat.a
+	@mkdir -p $(@D)
+	$(call say,LD )
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(CHATCTL_LIBS) -lcmocka
 
 $(B)/unit/test_%: $(O)/tests/unit/test_%.o $(O)/libchat.a
 	@mkdir -p $(@D)
@@ -181,7 +198,7 @@ PROBES := $(notdir $(patsubst %.c,%,$(sort $(wildcard tests/func/probe/*.c))))
 .PHONY: probe-programs
 probe-programs: $(PROBES:%=$(B)/probe/%)
 
-$(B)/probe/%: $(O)/tests/func/probe/%.o $(O)/libchat.a
+$(B)/probe/%: $(O)/tests/func/probe/%.o $(O)/libchatd.a $(O)/libchat.a
 	@mkdir -p $(@D)
 	$(call say,LD )
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
@@ -275,7 +292,7 @@ tests/func/node_modules/.stamp: tests/func/package.json tests/func/package-lock.
 	@touch $@
 
 C_FILES = $(shell find lib chatd chatctl tests -name node_modules -prune -o -name '*.[ch]' -print 2>/dev/null | sort)
-C_SOURCES = $(filter %.c,$(LIB_SRC) $(CHATD_SRC) $(CHATCTL_SRC) $(wildcard chatd/main.c))
+C_SOURCES = $(filter %.c,$(LIB_SRC) $(CHATD_SRC) $(CHATCTL_SRC) $(wildcard chatd/main.c chatctl/main.c))
 SHELL_FILES = $(wildcard packaging/*.sh tests/*.sh) .ci/run
 
 .PHONY: format

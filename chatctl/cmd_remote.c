@@ -15,6 +15,7 @@
 /* One attempt, and what came of it. */
 struct attempt {
 	struct cmd *cmd;
+	const struct value *args;
 	bool ping;
 	struct arena *arena; /* of the answer to a ping */
 	struct value pong; /* VALUE_NULL until it came */
@@ -36,6 +37,12 @@ static int on_item(void *ctx, const struct value *item)
 	return 0;
 }
 
+static int on_idle(void *ctx)
+{
+	struct attempt *attempt = ctx;
+	return output_flush(attempt->cmd->output);
+}
+
 static int try_once(struct attempt *attempt, uint64_t timeout_us)
 {
 	struct cmd *cmd = attempt->cmd;
@@ -47,9 +54,11 @@ static int try_once(struct attempt *attempt, uint64_t timeout_us)
 	}
 	const struct remote_call call = {.locate = &locate,
 		.command = invocation->command->name,
-		.args = &invocation->args,
+		.args = attempt->args,
 		.timeout_us = timeout_us,
+		.patient = ctl_args_flag(attempt->args, "follow"),
 		.item = on_item,
+		.idle = on_idle,
 		.ctx = attempt};
 	attempt->pong = value_null;
 	err = remote_call(&call, cmd->failure);
@@ -129,14 +138,44 @@ static int print_plan(struct cmd *cmd)
 	return err;
 }
 
+/* The daemon itself says what it would do, where the command has an argument for that. */
+static bool asks_for_plan(const struct ctl_command *command)
+{
+	const struct ctl_arg *plan = ctl_arg_find(command, "plan");
+	return plan != NULL && plan->kind == CTL_ARG_INTERNAL;
+}
+
+static struct value args_with_plan(const struct invocation *invocation)
+{
+	struct value args = value_object(invocation->arena, invocation->args.count + 1);
+	for (uint32_t i = 0; i < invocation->args.count; i++) {
+		const struct value_member *arg = &invocation->args.members[i];
+		value_put(&args, arg->name.ptr, arg->value);
+	}
+	value_put(&args, "plan", value_bool(true));
+	return args;
+}
+
 static int run(struct cmd *cmd, bool ping)
 {
 	const struct invocation *invocation = cmd->invocation;
-	if (invocation->options.dry_run && !invocation->command->read_only) {
+	struct attempt attempt = {.cmd = cmd,
+		.args = &invocation->args,
+		.ping = ping,
+		.arena = invocation->arena,
+		.pong = value_null};
+	struct value args;
+	if (ctl_args_flag(&invocation->args, "follow") && invocation->options.format_given &&
+		invocation->options.format == OUTPUT_TABLE) {
+		return failure_set(cmd->failure, ERR_USAGE, "use -o jsonl or -o csv",
+			"a table ends, and --follow does not");
+	}
+	if (invocation->options.dry_run && asks_for_plan(invocation->command)) {
+		args = args_with_plan(invocation);
+		attempt.args = &args;
+	} else if (invocation->options.dry_run && !invocation->command->read_only) {
 		return print_plan(cmd);
 	}
-	struct attempt attempt = {
-		.cmd = cmd, .ping = ping, .arena = invocation->arena, .pong = value_null};
 	return invocation->options.wait ? wait_and_try(&attempt)
 					: try_once(&attempt, invocation->options.timeout_us);
 }

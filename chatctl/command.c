@@ -139,17 +139,30 @@ static int long_option(struct parser *parser, const char *word)
 	return command_option(parser, arg, inline_value);
 }
 
-/* "-q", "-qy", "-ojson", "-o json". */
+static const struct ctl_arg *find_letter(const struct parser *parser, char letter)
+{
+	const struct ctl_command *command = parser->invocation->command;
+	const struct ctl_arg *arg = command != NULL ? command->args : NULL;
+	while (arg != NULL && arg->name != NULL && arg->letter != letter) {
+		arg++;
+	}
+	return arg != NULL && arg->name != NULL ? arg : NULL;
+}
+
+/* "-q", "-qy", "-ojson", "-o json", "-n 3". */
 static int short_options(struct parser *parser, const char *word)
 {
 	for (const char *p = word + 1; *p != '\0'; p++) {
 		const struct option_def *def = option_find(BYTES_NONE, *p);
-		if (def == NULL) {
+		const struct ctl_arg *arg = def == NULL ? find_letter(parser, *p) : NULL;
+		if (def == NULL && arg == NULL) {
 			return usage(parser, "there is no option ", word, NULL);
 		}
-		const char *rest = p[1] != '\0' ? p + 1 : NULL;
-		int err = global_option(parser, def, def->value == OPTION_VALUE ? rest : NULL);
-		if (err < 0 || def->value == OPTION_VALUE) {
+		bool value = def != NULL ? def->value == OPTION_VALUE : arg->kind != CTL_ARG_FLAG;
+		const char *rest = value && p[1] != '\0' ? p + 1 : NULL;
+		int err = def != NULL ? global_option(parser, def, rest)
+				      : command_option(parser, arg, rest);
+		if (err < 0 || value) {
 			return err;
 		}
 	}

@@ -13,6 +13,7 @@ struct failure {
 	const char *code; /* stable, as err_code() */
 	const char *message; /* escaped; one sentence, or one a line */
 	const char *hint; /* what to do, or NULL */
+	bool told; /* the output says it already: only the exit code counts */
 };
 
 /* Sets code and exit code from err; hint may be NULL. Answers err. */

@@ -131,6 +131,9 @@ static void append_args(const struct ctl_command *command, bool positional, stru
 			any = true;
 		}
 		struct buf name = {0};
+		if (arg->letter != '\0') {
+			buf_printf(&name, "-%c, ", arg->letter);
+		}
 		buf_printf(&name, "%s%s%s%s", positional ? "" : "--",
 			positional ? arg->placeholder : arg->name,
 			!positional && arg->placeholder != NULL ? " " : "",

@@ -1,5 +1,6 @@
 #include "chatctl/locate.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -55,5 +56,44 @@ int locate_socket(struct locate *locate, const struct options *options, struct f
 	}
 	add(locate, "/run/chatd/control.sock");
 	add(locate, "./var/control.sock");
+	return 0;
+}
+
+#define VAR_DATABASE "./var/chatd.db"
+
+/* Whether nothing names the database, so that its place is only the usual one. */
+static bool is_unnamed(const struct conf *conf)
+{
+	static const char *const names[][2] = {{"database", "url"}, {"server", "state_dir"}};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const struct conf_key *key =
+			conf_key_find(bytes_str(names[i][0]), bytes_str(names[i][1]));
+		if (conf_origin_of(conf, key)->kind != CONF_FROM_DEFAULT) {
+			return false;
+		}
+	}
+	return getenv("STATE_DIRECTORY") == NULL;
+}
+
+/* What may only not be looked at is there. */
+static bool is_missing(const char *path)
+{
+	return access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
+int locate_database(const char **ret_url, const struct options *options, struct failure *failure)
+{
+	struct conf *conf = NULL;
+	int err = settings_load(options, &conf, NULL, failure);
+	if (err < 0) {
+		return err;
+	}
+	struct bytes url = bytes_str(conf->database.url);
+	struct bytes scheme = BYTES_LIT("sqlite:");
+	bool in_var = is_unnamed(conf) && bytes_starts(url, scheme) &&
+		      is_missing(conf->database.url + scheme.len) && !is_missing(VAR_DATABASE);
+	*ret_url =
+		in_var ? "sqlite:" VAR_DATABASE : arena_strdup(failure->arena, conf->database.url);
+	conf_unref(&conf);
 	return 0;
 }

@@ -1,4 +1,4 @@
-/* Where the daemon's control socket is. */
+/* Where the daemon's control socket and its database are. */
 #ifndef CHATCTL_LOCATE_H
 #define CHATCTL_LOCATE_H
 
@@ -18,5 +18,10 @@ struct locate {
  * /run/chatd/control.sock, ./var/control.sock. 0; ERR_CONFIG where the file of --config is not
  * good. */
 int locate_socket(struct locate *locate, const struct options *options, struct failure *failure);
+
+/* The URL of the database as chatd finds it; where nothing names one and there is none at the usual
+ * place, but ./var/chatd.db is there: that one. On the failure's arena. 0; ERR_CONFIG where the
+ * settings are not good. */
+int locate_database(const char **ret_url, const struct options *options, struct failure *failure);
 
 #endif

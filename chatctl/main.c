@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "chatctl/cmd.h"
+#include "chatctl/confirm.h"
 #include "chatctl/help.h"
 #include "lib/base/err.h"
 
@@ -17,9 +18,20 @@ struct local_command {
 /* What is not simply asked of the daemon. */
 static const struct local_command local_commands[] = {
 	{"ping", cmd_ping},
+	{"chat", cmd_chat},
+	{"history import", cmd_history_import},
+	{"history replay", cmd_history_replay},
+	{"node drain", cmd_node_drain},
 	{"config check", cmd_config_check},
 	{"config show", cmd_config_show},
 	{"config defaults", cmd_config_defaults},
+	{"db status", cmd_db_status},
+	{"db migrate", cmd_db_migrate},
+	{"db backup", cmd_db_backup},
+	{"db verify", cmd_db_verify},
+	{"check live", cmd_check_live},
+	{"check ready", cmd_check_ready},
+	{"check database", cmd_check_database},
 };
 
 static int run_command(struct cmd *cmd)
@@ -46,11 +58,11 @@ static int print_text(struct buf *text)
 static int conclude(struct output *output, struct failure *failure)
 {
 	bool failed = failure->exit != 0;
-	if (failed) {
+	if (failed && !failure->told) {
 		failure_print(failure);
 	}
 	int err = output_finish(output);
-	if (err == ERR_SYSTEM && !failed) {
+	if (err == ERR_SYSTEM && (!failed || failure->told)) {
 		failure_print(failure);
 	}
 	return failure->exit;
@@ -66,15 +78,27 @@ static int conclude_early(const struct options *options, struct failure *failure
 	return code;
 }
 
+/* Monitoring takes 2 for critical, which a wrong command line is not. */
+static void use_plugin_code(const struct invocation *invocation, struct failure *failure)
+{
+	if (invocation->group != NULL && strcmp(invocation->group->name, "check") == 0) {
+		failure->exit = CMD_CHECK_UNKNOWN;
+	}
+}
+
 static int run_invocation(struct invocation *invocation, struct failure *failure)
 {
 	struct cmd cmd = {.invocation = invocation, .failure = failure};
 	int err = output_create(
 		&cmd.output, &invocation->options, invocation->command, stdout, failure);
 	if (err < 0) {
+		use_plugin_code(invocation, failure);
 		return conclude_early(&invocation->options, failure);
 	}
-	err = command_read_input(invocation, failure);
+	err = confirm_command(invocation, failure);
+	if (err == 0) {
+		err = command_read_input(invocation, failure);
+	}
 	if (err == 0) {
 		err = run_command(&cmd);
 	}
@@ -91,6 +115,7 @@ static int run(struct arena *arena, int argc, char **argv)
 	struct buf text = {0};
 	int err = command_parse(&invocation, arena, argc, argv, &failure);
 	if (err < 0) {
+		use_plugin_code(&invocation, &failure);
 		return conclude_early(&invocation.options, &failure);
 	}
 	if (invocation.options.version) {

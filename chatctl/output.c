@@ -169,17 +169,18 @@ void output_destroy(struct output **output)
 	}
 }
 
+static int not_written(struct output *output)
+{
+	return errno == EPIPE ? ERR_CLOSED
+			      : failure_set(output->failure, ERR_SYSTEM, NULL,
+					"cannot write the output: %s", strerror(errno));
+}
+
 /* 0, ERR_CLOSED, ERR_SYSTEM. */
 static int put(struct output *output, struct bytes text)
 {
-	if (text.len == 0 || fwrite(text.ptr, 1, text.len, output->stream) == text.len) {
-		return 0;
-	}
-	if (errno == EPIPE) {
-		return ERR_CLOSED;
-	}
-	return failure_set(
-		output->failure, ERR_SYSTEM, NULL, "cannot write the output: %s", strerror(errno));
+	bool good = text.len == 0 || fwrite(text.ptr, 1, text.len, output->stream) == text.len;
+	return good ? 0 : not_written(output);
 }
 
 static int put_buf(struct output *output, struct buf *text)
@@ -350,7 +351,7 @@ int output_raw(struct output *output, struct bytes text)
 /* The end of what items left open, and of JSON that must be whole although it failed. */
 static void append_end(const struct output *output, struct buf *out)
 {
-	bool failed = output->failure->exit != 0;
+	bool failed = output->failure->exit != 0 && !output->failure->told;
 	if (output->form == FORM_JSON_LIST && (output->items > 0 || !failed)) {
 		if (output->items == 0) {
 			buf_printf(out, "{\"version\":%d,\"items\":[", VERSION);
@@ -370,6 +371,12 @@ static void append_end(const struct output *output, struct buf *out)
 	}
 }
 
+int output_flush(struct output *output)
+{
+	bool good = fflush(output->stream) == 0 && !ferror(output->stream);
+	return good ? 0 : not_written(output);
+}
+
 int output_finish(struct output *output)
 {
 	struct buf out = {0};
@@ -386,10 +393,5 @@ int output_finish(struct output *output)
 	if (err < 0 && err != ERR_SYSTEM) {
 		return err;
 	}
-	if (err == 0 && fflush(output->stream) == 0 && !ferror(output->stream)) {
-		return 0;
-	}
-	return errno == EPIPE ? ERR_CLOSED
-			      : failure_set(output->failure, ERR_SYSTEM, NULL,
-					"cannot write the output: %s", strerror(errno));
+	return err == 0 ? output_flush(output) : not_written(output);
 }

@@ -28,6 +28,10 @@ int output_item(struct output *output, const struct value *item);
 /* Text as it is, for what has a form of its own; items do not come with it. 0, ERR_CLOSED,
  * ERR_SYSTEM. */
 int output_raw(struct output *output, struct bytes text);
+/* What was put out so far leaves now, since what comes next may take long. 0, ERR_CLOSED,
+ * ERR_SYSTEM.
+ */
+int output_flush(struct output *output);
 /* Ends the output, with the failure's JSON where it failed. 0, ERR_CLOSED, ERR_SYSTEM as above. */
 int output_finish(struct output *output);
 

@@ -52,7 +52,8 @@ static int timed_out(struct remote *remote)
 static int wait_for(struct remote *remote, short events)
 {
 	for (;;) {
-		int ms = left_ms(remote);
+		bool for_ever = remote->call->patient && events == POLLIN;
+		int ms = for_ever ? -1 : left_ms(remote);
 		if (ms == 0) {
 			return timed_out(remote);
 		}
@@ -193,7 +194,9 @@ static int receive(struct remote *remote)
 			return lost(remote);
 		}
 		if (errno == EAGAIN) {
-			int err = wait_for(remote, POLLIN);
+			int err = remote->call->idle != NULL ? remote->call->idle(remote->call->ctx)
+							     : 0;
+			err = err == 0 ? wait_for(remote, POLLIN) : err;
 			if (err < 0) {
 				return err;
 			}

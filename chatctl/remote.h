@@ -2,6 +2,7 @@
 #ifndef CHATCTL_REMOTE_H
 #define CHATCTL_REMOTE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "chatctl/failure.h"
@@ -16,8 +17,12 @@ struct remote_call {
 	const char *command; /* "room create" */
 	const struct value *args;
 	uint64_t timeout_us; /* until connected, and for each answer */
+	bool patient; /* answers come when they come: the timeout is that of connecting */
 	remote_item_fn item;
-	void *ctx;
+	/* Before it waits for an answer: what was taken so far should not wait with it. NULL:
+	 * nothing to do. A negative answer ends the call with it. */
+	int (*idle)(void *ctx);
+	void *ctx; /* of both */
 };
 
 /* 0; what item answered (the failure is then the callee's); or a failure: ERR_UNREACHABLE (nobody

@@ -51,13 +51,17 @@ find_missing() {
   module libjwt libjwt-dev libjwt-devel
   module openssl libssl-dev openssl-devel
   module sqlite3 libsqlite3-dev sqlite-devel
+  module zlib zlib1g-dev zlib-devel
   module inih libinih-dev inih-devel
   module smartcols libsmartcols-dev libsmartcols-devel
+  module libedit libedit-dev libedit-devel
+  module libcurl libcurl4-openssl-dev libcurl-devel
   module libsystemd libsystemd-dev systemd-devel
   if [ "$purpose" = check ]; then
     module cmocka libcmocka-dev libcmocka-devel
     have_node || need nodejs nodejs
     have_program npm || need npm npm
+    have_program tmux || need tmux tmux
     if have_program gcc && [ "$(gcc -print-file-name=libasan.so)" = libasan.so ]; then
       need libgcc-12-dev libasan
     fi

@@ -16,15 +16,18 @@ BEGIN {
   library("^event2/", "^lib/loop/[a-z0-9_]*[.]c$")
   library("^jansson[.]h$", "^lib/value/json[.]c$")
   library("^jwt[.]h$", "^chatd/auth/jwt[.]c$")
+  library("^zlib[.]h$", "^chatd/rest/gzip[.]c$")
   library("^sqlite3[.]h$", "^lib/store/sqlite[a-z0-9_]*[.]c$")
   library("^ini[.]h$", "^lib/conf/ini_file[.]c$")
   library("^libsmartcols", "^chatctl/table[.]c$")
+  library("^histedit[.]h$", "^chatctl/chat_terminal[.]c$")
+  library("^curl/", "^chatctl/webhook[.]c$")
   library("^openssl/", "^(lib/base/digest|chatd/auth/[a-z0-9_]*)[.]c$")
   library("^systemd/", "^chatd/run/[a-z0-9_]*[.]c$")
 
   # What comes with the compiler and the C library, and is therefore no third party.
   system_headers = "^((sys|linux|netinet|arpa|net|asm)/[a-z0-9_]+|assert|ctype|dirent|endian|errno|fcntl|float|" \
-    "getopt|glob|grp|inttypes|langinfo|libgen|limits|locale|malloc|math|netdb|poll|pthread|pwd|sched|search|setjmp|" \
+    "dlfcn|getopt|glob|grp|inttypes|langinfo|libgen|limits|locale|malloc|math|netdb|poll|pthread|pwd|sched|search|setjmp|" \
     "signal|spawn|stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|string|strings|syslog|" \
     "termios|threads|time|unistd|utime|wchar)[.]h$"
 

@@ -253,22 +253,26 @@ void jwt_verifier_unref(struct jwt_verifier **verifier)
 
 /* ---- verifying ---- */
 
+/* What the parts of a token say. */
+struct token_text {
+	size_t len[3];
+	char header[JWT_TOKEN_MAX];
+	char claims[JWT_TOKEN_MAX];
+	char signature[JWT_TOKEN_MAX];
+};
+
 /* The three parts of a compact JWS, each strict base64url and not empty (libjwt is lenient there).
  */
-static int check_shape(struct bytes token, char *ret_header, size_t *ret_header_len, char *why)
+static int check_shape(struct bytes token, struct token_text *ret_text, char *why)
 {
-	char scratch[JWT_TOKEN_MAX];
+	char *const parts[3] = {ret_text->header, ret_text->claims, ret_text->signature};
 	struct bytes rest = token;
 	for (int i = 0; i < 3; i++) {
 		struct bytes part = bytes_split(&rest, '.');
-		size_t len = 0;
 		bool last = rest.ptr == NULL;
-		char *out = i == 0 ? ret_header : scratch;
-		if (part.len == 0 || last != (i == 2) || base64url_decode(part, out, &len) != 0) {
+		if (part.len == 0 || last != (i == 2) ||
+			base64url_decode(part, parts[i], &ret_text->len[i]) != 0) {
 			return jwt_refuse(why, ERR_UNAUTHORIZED, "it is no JSON web token");
-		}
-		if (i == 0) {
-			*ret_header_len = len;
 		}
 	}
 	return 0;
@@ -299,18 +303,13 @@ static int check_header(const struct jwt_verifier *verifier, const struct value 
 	return 0;
 }
 
-static int read_header(const struct jwt_verifier *verifier, struct bytes token,
+static int read_header(const struct jwt_verifier *verifier, const struct token_text *text,
 	const struct algorithm **ret_algorithm, char *why)
 {
-	char text[JWT_TOKEN_MAX];
-	size_t len = 0;
-	int err = check_shape(token, text, &len, why);
-	if (err != 0) {
-		return err;
-	}
 	struct arena *arena = arena_create(0);
 	struct value header;
-	if (json_read(arena, bytes_of(text, len), &header, NULL) != 0) {
+	int err;
+	if (json_read(arena, bytes_of(text->header, text->len[0]), &header, NULL) != 0) {
 		err = jwt_refuse(why, ERR_UNAUTHORIZED, "the header is not valid JSON");
 	} else {
 		err = check_header(verifier, &header, ret_algorithm, why);
@@ -319,33 +318,31 @@ static int read_header(const struct jwt_verifier *verifier, struct bytes token,
 	return err;
 }
 
-/* libjwt checks the signature; its claims come back as JSON text, which the caller frees. */
-static char *verify_signature(
+/* libjwt checks the signature. */
+static bool is_signed(
 	const struct jwt_verifier *verifier, const struct algorithm *algorithm, struct bytes token)
 {
 	struct bytes key = algorithm->key == KEY_SECRET ? verifier->params.secret
 							: verifier->params.public_key;
 	char text[JWT_TOKEN_MAX + 1];
 	jwt_t *jwt = NULL;
-	char *claims = NULL;
 	memcpy(text, token.ptr, token.len);
 	text[token.len] = '\0';
 	/* Without a key libjwt would not verify at all. */
 	assert(key.len > 0);
-	if (jwt_decode(&jwt, text, (const unsigned char *)key.ptr, (int)key.len) == 0 &&
-		jwt_get_alg(jwt) == algorithm->id) {
-		claims = jwt_get_grants_json(jwt, NULL);
-	}
+	bool good = jwt_decode(&jwt, text, (const unsigned char *)key.ptr, (int)key.len) == 0 &&
+		    jwt_get_alg(jwt) == algorithm->id;
 	jwt_free(jwt);
 	/* What a bad signature leaves in the thread's error queue would puzzle TLS. */
 	ERR_clear_error();
-	return claims;
+	return good;
 }
 
 int jwt_verify(const struct jwt_verifier *verifier, struct bytes token, int64_t now_ms,
 	struct principal **ret_principal, char *why)
 {
 	const struct algorithm *algorithm = NULL;
+	struct token_text text;
 	if (token.len == 0) {
 		return jwt_refuse(why, ERR_UNAUTHORIZED, "the token is empty");
 	}
@@ -353,17 +350,19 @@ int jwt_verify(const struct jwt_verifier *verifier, struct bytes token, int64_t 
 		return jwt_refuse(
 			why, ERR_UNAUTHORIZED, "the token is longer than %d bytes", JWT_TOKEN_MAX);
 	}
-	int err = read_header(verifier, token, &algorithm, why);
+	int err = check_shape(token, &text, why);
+	if (err == 0) {
+		err = read_header(verifier, &text, &algorithm, why);
+	}
 	if (err != 0) {
 		return err;
 	}
-	char *claims = verify_signature(verifier, algorithm, token);
-	if (claims == NULL) {
+	if (!is_signed(verifier, algorithm, token)) {
 		return jwt_refuse(why, ERR_UNAUTHORIZED, "the signature is not good");
 	}
-	err = jwt_claims_read(&verifier->params, bytes_str(claims), now_ms, ret_principal, why);
-	free(claims);
-	return err;
+	/* The signed bytes themselves: libjwt would write its reading of them out again. */
+	return jwt_claims_read(
+		&verifier->params, bytes_of(text.claims, text.len[1]), now_ms, ret_principal, why);
 }
 
 /* ---- minting ---- */

@@ -86,7 +86,7 @@ static int date_read(const struct value *value, int64_t *ret_ms)
 }
 
 static int check_times(const struct jwt_params *rules, const struct value *claims, int64_t now_ms,
-	int64_t *ret_expires, char *why)
+	struct principal *times, char *why)
 {
 	int64_t leeway = rules->leeway_s * 1000;
 	const struct value *exp = claim_get(claims, "exp");
@@ -94,6 +94,7 @@ static int check_times(const struct jwt_params *rules, const struct value *claim
 	const struct value *iat = claim_get(claims, "iat");
 	int64_t expires = 0;
 	int64_t at = 0;
+	int64_t issued = 0;
 	if (exp == NULL) {
 		return jwt_refuse(why, ERR_UNAUTHORIZED, "the token has no exp claim");
 	}
@@ -109,14 +110,15 @@ static int check_times(const struct jwt_params *rules, const struct value *claim
 	if (nbf != NULL && at > now_ms + leeway) {
 		return jwt_refuse(why, ERR_UNAUTHORIZED, "the token is not valid yet (nbf)");
 	}
-	if (iat != NULL && date_read(iat, &at) != 0) {
+	if (iat != NULL && date_read(iat, &issued) != 0) {
 		return jwt_refuse(why, ERR_UNAUTHORIZED, "the iat claim is no time");
 	}
-	if (iat != NULL && at > now_ms + leeway) {
+	if (issued > now_ms + leeway) {
 		return jwt_refuse(
 			why, ERR_UNAUTHORIZED, "the token was issued in the future (iat)");
 	}
-	*ret_expires = expires + leeway;
+	times->expires_ms = expires + leeway;
+	times->issued_ms = issued;
 	return 0;
 }
 
@@ -250,7 +252,7 @@ static int principal_read(const struct jwt_params *rules, const struct value *cl
 	if (claims->kind != VALUE_OBJECT) {
 		return jwt_refuse(why, ERR_UNAUTHORIZED, "the claims are no JSON object");
 	}
-	int err = check_times(rules, claims, now_ms, &from.expires_ms, why);
+	int err = check_times(rules, claims, now_ms, &from, why);
 	if (err == 0) {
 		err = check_parties(rules, claims, why);
 	}

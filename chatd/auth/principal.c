@@ -46,6 +46,7 @@ struct principal *principal_create(const struct principal *from)
 	principal->roles = roles;
 	principal->role_count = from->role_count;
 	principal->expires_ms = from->expires_ms;
+	principal->issued_ms = from->issued_ms;
 	principal->admin = from->admin;
 	principal->refs = 1;
 	ident_user(principal->identity, &principal->user_id);

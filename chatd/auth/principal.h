@@ -23,14 +23,16 @@ struct principal {
 	struct bytes identity; /* the user claim, 1 to 256 bytes, no control characters */
 	struct bytes display_name; /* the claim "name", else the identity; never empty */
 	int64_t expires_ms; /* wall clock: exp of the token plus leeway; from then on it is void */
+	int64_t issued_ms; /* iat of the token; 0: it does not say */
 	bool admin; /* one of the roles is auth.admin_role */
 	size_t role_count;
 	const struct bytes *roles;
 	uint32_t refs; /* principal_ref(), principal_unref() */
 };
 
-/* Copies what identity, display_name, expires_ms, admin and the roles of from say (user_id and refs
- * are computed, an empty display_name becomes the identity) into a new one with one reference. */
+/* Copies what identity, display_name, expires_ms, issued_ms, admin and the roles of from say
+ * (user_id and refs are computed, an empty display_name becomes the identity) into a new one with
+ * one reference. */
 struct principal *principal_create(const struct principal *from);
 struct principal *principal_ref(struct principal *principal);
 /* Sets *principal to NULL; NULL is accepted. */

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "chatd/conn/conn_log.h"
 #include "chatd/conn/conns.h"
 #include "chatd/transport/ws.h"
 #include "lib/base/err.h"
-#include "lib/base/log.h"
 #include "lib/conf/conf.h"
 #include "lib/hubproto/handshake.h"
 #include "lib/metrics/metrics.h"
@@ -24,9 +24,10 @@ static void conn_set_state(struct conn *conn, enum conn_state state)
 }
 
 /* The transport is gone or on its own: everything that refers to the connection lets go. */
-static void conn_end(struct conn *conn)
+static void conn_end(struct conn *conn, const char *why)
 {
 	conn_set_state(conn, CONN_ENDED);
+	conn_log_ended(conn, why);
 	conn->transport = NULL;
 	op_caller_gone(&conn->caller);
 	conn->events->on_gone(conn);
@@ -36,10 +37,11 @@ static void conn_end(struct conn *conn)
 
 void conn_send_local(struct conn *conn, struct outmsg_local *local)
 {
-	if (conn->state == CONN_ENDED || conn->codec == NULL) {
+	/* Who has ended has none. The state is in a cache line that nothing else here needs. */
+	struct transport *transport = conn->transport;
+	if (transport == NULL || conn->codec == NULL) {
 		return;
 	}
-	struct transport *transport = conn->transport;
 	struct chunk *chunk =
 		outmsg_chunk(local, conn->codec->id, transport->ops->framing == FRAMING_WS);
 	if (chunk == NULL) {
@@ -105,13 +107,14 @@ void conn_close(struct conn *conn, const char *error, bool allow_reconnect)
 		conn_send(conn, &message);
 	}
 	struct transport *transport = conn->transport;
-	conn_end(conn);
+	conn_end(conn, error);
 	transport->ops->close(transport);
 }
 
 void conn_fail(struct conn *conn, const char *detail)
 {
 	char text[512] = "Connection closed with an error.";
+	conn_log_failed(conn, detail);
 	if (detail != NULL && conn->sv->conf->hub.detailed_errors) {
 		snprintf(text, sizeof(text), "Connection closed with an error. %s", detail);
 	}
@@ -122,7 +125,7 @@ static void conn_refuse_handshake(struct conn *conn, const char *error)
 {
 	conn_send_handshake(conn, error);
 	struct transport *transport = conn->transport;
-	conn_end(conn);
+	conn_end(conn, error);
 	transport->ops->close(transport);
 }
 
@@ -218,26 +221,22 @@ void conn_abort(struct conn *conn)
 		return;
 	}
 	struct transport *transport = conn->transport;
-	conn_end(conn);
+	conn_end(conn, "aborted");
 	transport->ops->abort(transport);
-}
-
-static void conn_note_slow(const struct conn *conn)
-{
-	conn->sv->metrics->slow_clients_dropped++;
-	log_event(LOG_INFO, "slow client dropped", LOG_STR("connection", conn->id_text),
-		LOG_INT("queued", conn_queued(conn)));
 }
 
 void conn_drop_greedy(struct conn *conn)
 {
-	conn_note_slow(conn);
+	conn->sv->metrics->send_memory_dropped++;
+	conn_log_slow(conn, "send_memory");
 	conn_abort(conn);
 }
 
 void conn_drop_slow(struct conn *conn)
 {
-	conn_note_slow(conn);
+	bool over = conn_queued(conn) > conn->sv->conf->limits.send_queue;
+	conn->sv->metrics->slow_clients_dropped++;
+	conn_log_slow(conn, over ? "send_queue" : "send_stall");
 	conn_close(conn, "Connection closed: it reads too slowly.", true);
 }
 
@@ -269,11 +268,23 @@ static void conn_set_reading(struct conn *conn)
 	}
 }
 
+void conn_watch_drain(struct conn *conn)
+{
+	if (conn->transport != NULL) {
+		conn->transport->ops->want_drain(
+			conn->transport, conn->choked || conn->catching_up > 0);
+	}
+}
+
 /* Who does not read its answers is not served more of them. */
 static bool conn_choke(struct conn *conn)
 {
-	conn->choked = conn_queued(conn) > conn->sv->conf->limits.send_queue / 2;
-	return conn->choked;
+	bool choked = conn_queued(conn) > conn->sv->conf->limits.send_queue / 2;
+	if (choked != conn->choked) {
+		conn->choked = choked;
+		conn_watch_drain(conn);
+	}
+	return choked;
 }
 
 /* What waited goes on at the end of the turn; where nothing did, reading goes on. */
@@ -383,9 +394,8 @@ static void conn_on_payload(void *ctx, struct bytes payload)
 static void conn_on_end(void *ctx, int err)
 {
 	struct conn *conn = ctx;
-	(void)err;
 	if (conn->state != CONN_ENDED) {
-		conn_end(conn);
+		conn_end(conn, err != 0 ? err_code(err) : NULL);
 	}
 }
 
@@ -404,7 +414,7 @@ static bool conn_on_closing(void *ctx)
 void conn_end_left(struct conn *conn)
 {
 	struct transport *transport = conn->transport;
-	conn_end(conn);
+	conn_end(conn, NULL);
 	transport->ops->close(transport);
 }
 

@@ -34,7 +34,7 @@ struct conn_events {
 	 * behind this message is looked at until conn_release(). */
 	bool (*on_message)(
 		struct conn *conn, const struct hub_message *message, struct arena *arena);
-	/* The send queue fell below half of its bound, or emptied. */
+	/* The send queue fell below half of its bound, or emptied; only while a room catches up. */
 	void (*on_drain)(struct conn *conn);
 	/* The connection has ended: the hub lets go of all that refers to it. The object is freed
 	 * after it. */
@@ -51,6 +51,7 @@ struct conn {
 	struct list_node in_resumed; /* its input goes on at the end of this turn */
 	struct list_node in_left; /* its peer said goodbye, and has got its last answer */
 	struct list_node in_over; /* its send queue passed the bound in this turn */
+	struct list_node in_barred; /* its user is kept out: it is closed at the end of this turn */
 	struct conn_user *user;
 	struct services *sv;
 	struct transport *transport; /* NULL once CONN_ENDED */
@@ -84,8 +85,8 @@ struct conn {
 	char id_text[CONN_ID_SIZE];
 };
 
-/* Takes over the transport (ws_start() is the caller's) and references principal. id: from the
- * token, or fresh. */
+/* Takes over the transport (ws_start() is the caller's) and a place among the node's connections
+ * (limits_take_place()), and references principal. id: from the token, or fresh. */
 struct conn *conn_open(struct services *sv, struct transport *transport,
 	struct principal *principal, const struct uuid *id, const struct conn_events *events);
 /* CONN_OPENING to CONN_OPEN: calls that waited are served. */
@@ -96,6 +97,8 @@ void conn_send(struct conn *conn, const struct hub_message *message);
 /* Queues a shared one (no copy). */
 void conn_send_local(struct conn *conn, struct outmsg_local *local);
 size_t conn_queued(const struct conn *conn);
+/* To be called whenever catching_up has changed. */
+void conn_watch_drain(struct conn *conn);
 
 /* Hub Close, then the transport's end; ended and freed when the turn's callbacks allow, at the
  * latest before the next turn. error: NULL for none; it is what the client is told. */

@@ -1,8 +1,11 @@
 #include "chatd/conn/conns.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "chatd/auth/bars.h"
+#include "chatd/auth/limits.h"
 #include "chatd/transport/ws.h"
 #include "lib/base/err.h"
 #include "lib/base/log.h"
@@ -24,7 +27,8 @@ struct conns {
 	struct list over; /* whose send queue passed its bound in this turn */
 	struct list left; /* whose peer has got its last answer */
 	struct list resumed; /* whose held input goes on */
-	struct loop_defer burial, dropping, parting, resuming;
+	struct list barred; /* whose users are kept out */
+	struct loop_defer burial, dropping, parting, resuming, barring;
 	struct loop_timer *sweep;
 	struct outmsg *pings[HUB_CODEC_COUNT];
 	uint64_t drain_at_us, drain_step_us; /* when the next one is closed, 0: not draining */
@@ -84,6 +88,38 @@ static void conns_resume(void *ctx)
 	while ((node = list_pop(&conns->resumed)) != NULL) {
 		conn_take_input(CONTAINER_OF(node, struct conn, in_resumed));
 	}
+}
+
+/* Where the bar was lifted in the same turn, it stays. */
+static void conns_close_barred(void *ctx)
+{
+	struct conns *conns = ctx;
+	struct list_node *node;
+	while ((node = list_pop(&conns->barred)) != NULL) {
+		struct conn *conn = CONTAINER_OF(node, struct conn, in_barred);
+		char why[BARS_WHY_SIZE];
+		char text[BARS_WHY_SIZE + 64];
+		int err = bars_check(conns->sv->bars, conn->principal, why);
+		if (err != 0) {
+			snprintf(text, sizeof(text), "Connection closed: %s: %s.", err_code(err),
+				why);
+			conn_close(conn, text, false);
+		}
+	}
+}
+
+/* Whether it will be closed. */
+static bool conns_bar(struct conns *conns, struct conn *conn)
+{
+	char why[BARS_WHY_SIZE];
+	if (bars_check(conns->sv->bars, conn->principal, why) == 0) {
+		return false;
+	}
+	if (!list_linked(&conn->in_barred)) {
+		list_append(&conns->barred, &conn->in_barred);
+		loop_defer(conns->sv->loop, &conns->barring, LOOP_GATHER);
+	}
+	return true;
 }
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -263,6 +299,8 @@ struct conns *conns_create(struct services *sv, void (*on_hold_over)(struct conn
 	list_init(&conns->over);
 	list_init(&conns->left);
 	list_init(&conns->resumed);
+	list_init(&conns->barred);
+	loop_defer_init(&conns->barring, conns_close_barred, conns);
 	loop_defer_init(&conns->parting, conns_part, conns);
 	loop_defer_init(&conns->resuming, conns_resume, conns);
 	loop_defer_init(&conns->dropping, conns_drop_over, conns);
@@ -284,6 +322,7 @@ void conns_destroy(struct conns **conns)
 	loop_defer_cancel(&gone->dropping);
 	loop_defer_cancel(&gone->parting);
 	loop_defer_cancel(&gone->resuming);
+	loop_defer_cancel(&gone->barring);
 	conns_bury_all(gone);
 	loop_timer_destroy(&gone->sweep);
 	for (unsigned id = 0; id < HUB_CODEC_COUNT; id++) {
@@ -322,10 +361,35 @@ void conns_drain(struct conns *conns, uint64_t spread_us)
 	loop_timer_set(conns->sweep, SWEEP_MIN_US);
 }
 
+void conns_undrain(struct conns *conns)
+{
+	conns->drain_at_us = 0;
+}
+
 void conns_abort_all(struct conns *conns)
 {
 	LIST_FOREACH (&conns->all, node) {
 		conn_abort(CONTAINER_OF(node, struct conn, in_conns));
+	}
+}
+
+size_t conns_bar_user(struct conns *conns, const struct uuid *user_id)
+{
+	struct conn_user *user = conns_user(conns, user_id);
+	size_t count = 0;
+	if (user == NULL) {
+		return 0;
+	}
+	LIST_FOREACH (&user->conns, node) {
+		count += conns_bar(conns, CONTAINER_OF(node, struct conn, in_user)) ? 1 : 0;
+	}
+	return count;
+}
+
+void conns_each(struct conns *conns, void (*visit)(struct conn *conn, void *ctx), void *ctx)
+{
+	LIST_FOREACH (&conns->all, node) {
+		visit(CONTAINER_OF(node, struct conn, in_conns), ctx);
 	}
 }
 
@@ -343,6 +407,7 @@ void conns_add(struct conns *conns, struct conn *conn)
 	conn->user = user;
 	list_append(&user->conns, &conn->in_user);
 	conns->sv->metrics->connections++;
+	conns_bar(conns, conn); /* since his token was looked at he may have been barred */
 }
 
 void conns_remove(struct conns *conns, struct conn *conn)
@@ -353,12 +418,14 @@ void conns_remove(struct conns *conns, struct conn *conn)
 	list_remove(&conn->in_over);
 	list_remove(&conn->in_left);
 	list_remove(&conn->in_resumed);
+	list_remove(&conn->in_barred);
 	if (list_empty(&conn->user->conns)) {
 		map_remove(&conns->users, &conn->user->node);
 		free(conn->user);
 	}
 	conn->user = NULL;
 	conns->sv->metrics->connections--;
+	limits_leave(conns->sv->limits);
 }
 
 void conns_mark_over(struct conns *conns, struct conn *conn)

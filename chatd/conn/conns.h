@@ -23,8 +23,17 @@ struct conn *conns_find(const struct conns *conns, const struct uuid *id);
 struct conn_user *conns_user(const struct conns *conns, const struct uuid *user);
 /* Closes all with allowReconnect, spread evenly over spread_us (0: at once). */
 void conns_drain(struct conns *conns, uint64_t spread_us);
+/* Those that are not closed yet stay. */
+void conns_undrain(struct conns *conns);
 /* Aborts what is left. */
 void conns_abort_all(struct conns *conns);
+
+/* Closes those connections of a user that are kept out (bars_check()); the client is told why, and
+ * not to come again. Answers how many. They end before the turn does, not now. One that is added
+ * later is looked at by itself. */
+size_t conns_bar_user(struct conns *conns, const struct uuid *user);
+/* Visits each connection; visit may close the one that it is given, by conn_close(). */
+void conns_each(struct conns *conns, void (*visit)(struct conn *conn, void *ctx), void *ctx);
 
 /* For conn.c. */
 void conns_add(struct conns *conns, struct conn *conn);

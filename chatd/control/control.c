@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "chatd/control/audit.h"
 #include "chatd/control/methods.h"
 #include "chatd/control/peer.h"
 #include "chatd/net/listener.h"
@@ -24,6 +25,8 @@ struct control {
 	struct listener *listener;
 	struct list clients;
 	size_t count;
+	uint64_t calls; /* so far: numbers them in the log */
+	struct log_rate refused;
 };
 
 /* One connection: calls one after the other. */
@@ -34,9 +37,11 @@ struct client {
 	struct stream *stream;
 	struct buf input;
 	struct peer peer;
-	int64_t id; /* of the call under way */
+	int64_t id; /* of the call under way; -1: none was named yet */
+	uint64_t call; /* its number among all */
 	struct op *op; /* NULL: none */
 	const struct ctl_command *command;
+	char about[AUDIT_ABOUT_SIZE]; /* what it is about */
 	struct op *congested; /* waits for a drain */
 	bool ended; /* the other side sends no more */
 	bool in_frames; /* inside client_take_frames() */
@@ -77,26 +82,16 @@ static void send_item(struct client *client, const struct value *item)
 	struct buf frame = {0};
 	if (ctl_item_write(&frame, client->id, item) != 0) {
 		log_event(LOG_WARN, "item too large for a control frame",
-			LOG_STR("command", client->command->name));
+			LOG_STR("command", client->command->name), LOG_INT("call", client->call));
 	}
 	client_send(client, &frame);
-}
-
-static void audit(const struct client *client, int err)
-{
-	if (client->command->read_only) {
-		return;
-	}
-	log_event(LOG_INFO, "control", LOG_STR("command", client->command->name),
-		LOG_INT("uid", client->peer.uid), LOG_INT("pid", client->peer.pid),
-		LOG_STR("result", err != 0 ? err_code(err) : "ok"));
 }
 
 static void on_op_done(struct op_caller *caller, struct op *op, int err)
 {
 	struct client *client = CONTAINER_OF(caller, struct client, caller);
 	client->op = NULL;
-	audit(client, err);
+	audit_done(&client->peer, client->call, client->command, client->about, err);
 	if (err == 0 && op->result.kind != VALUE_NULL) {
 		send_item(client, &op->result);
 	}
@@ -147,6 +142,7 @@ static void client_start(struct client *client, const struct control_method *met
 		return;
 	}
 	client->op = op;
+	op->origin = (struct op_origin){.door = OP_DOOR_CONTROL, .call = client->call};
 	op_start(op, &client->caller, NULL, NULL);
 }
 
@@ -177,14 +173,18 @@ static void client_take_frame(struct client *client, struct bytes json)
 	const char *why = NULL;
 	int err = ctl_request_read(arena, json, &request, &why);
 	client->id = request.id;
+	client->call = ++client->control->calls;
 	if (err == 0) {
 		err = check_request(client, arena, &request, &why);
 	}
 	if (err != 0) {
 		refuse(client, err, why);
+		audit_refused(&client->control->refused, loop_now_us(client->control->sv->loop),
+			&client->peer, client->call, request.command, err);
 		arena_destroy(&arena);
 		return;
 	}
+	audit_about(client->command, &request.args, client->about);
 	client_start(client, control_method_find(client->command->name), &request.args, arena);
 }
 
@@ -200,7 +200,7 @@ static void client_take_frames(struct client *client)
 		}
 	}
 	if (err != 0 && err != ERR_AGAIN) {
-		client->id = 0;
+		client->id = -1;
 		refuse(client, err, "this is no control frame");
 		client->ended = true;
 		input.len = 0;
@@ -269,6 +269,7 @@ static void on_accept(void *ctx, int fd, const char *peer)
 	(void)peer;
 	struct client *client = mem_zalloc(sizeof(*client));
 	client->control = control;
+	client->id = -1;
 	op_caller_init(&client->caller, &client_caller_events);
 	peer_find(control->sv->conf, fd, &client->peer);
 	client->stream = stream_open(control->sv->streams, fd, &client_stream_events, client);
@@ -301,7 +302,7 @@ int control_open(struct services *sv, struct control **ret_control, struct buf *
 		free(control);
 		return err;
 	}
-	peer_prepare_socket(sv->conf->control.socket);
+	peer_prepare_socket(sv->conf);
 	*ret_control = control;
 	return 0;
 }

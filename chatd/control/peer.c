@@ -52,13 +52,15 @@ void peer_find(const struct conf *conf, int fd, struct peer *ret_peer)
 		ret_peer->may_write || in_group(who.uid, who.gid, conf->control.read_group);
 }
 
-void peer_prepare_socket(const char *path)
+void peer_prepare_socket(const struct conf *conf)
 {
+	const char *path = conf->control.socket;
 	const struct group *group = getgrnam("chatd");
 	if (group != NULL) {
 		/* Where we may not give it, root and our own user can still connect. */
 		int err = chown(path, (uid_t)-1, group->gr_gid);
 		(void)err;
 	}
-	(void)chmod(path, 0660);
+	/* A file has one group: where another may read, the peer's credentials decide alone. */
+	(void)chmod(path, conf->control.read_group[0] != '\0' ? 0666 : 0660);
 }

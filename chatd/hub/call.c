@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "chatd/hub/methods.h"
+#include "chatd/op/limits.h"
 #include "lib/base/err.h"
 #include "lib/base/log.h"
 #include "lib/conf/conf.h"
@@ -77,6 +78,9 @@ static const struct {
 static void refuse(struct conn *conn, const struct hub_message *message, struct arena *arena,
 	enum refusal refusal, const char *detail)
 {
+	log_event(LOG_DEBUG, "call refused", LOG_STR("connection", conn->id_text),
+		LOG_BYTES("target", message->target),
+		LOG_STR("why", detail != NULL ? detail : "-"));
 	if (message->invocation_id.len == 0) {
 		return;
 	}
@@ -179,6 +183,7 @@ static void call_run(struct call *call)
 	struct conn *conn = call->conn;
 	call_set_state(call, CALL_RUNNING);
 	list_append(&conn->calls, &call->node);
+	call->op->origin = (struct op_origin){.door = OP_DOOR_HUB, .connection = conn->id};
 	op_start(call->op, &conn->caller, conn->principal, conn);
 }
 
@@ -203,10 +208,6 @@ void call_done(struct conn *conn, struct call *call, int err)
 	}
 	if (err == ERR_UNCERTAIN && call->method->ordered) {
 		mark_uncertain(call);
-	}
-	if (err == ERR_INTERNAL) {
-		log_event(LOG_ERROR, "operation failed", LOG_STR("op", op->def->name),
-			LOG_STR("why", op->message));
 	}
 	if (call->invocation_id.len > 0) {
 		const char *error = err != 0 ? failure_text(call, op, err) : NULL;
@@ -285,11 +286,57 @@ static bool refuse_streams(
 	return true;
 }
 
+static const char too_many[] = "too many calls";
+
+static int fail_limited(struct op *op)
+{
+	return op_fail_limited(op, too_many, *(const uint64_t *)op->state);
+}
+
+/* A call over limits.user_rate that has a place in a row: it is answered when its turn comes. */
+static const struct op_step limited_steps[] = {
+	{"limited", fail_limited, 0},
+	{0},
+};
+static const struct op_def op_limited = {
+	.name = "limited",
+	.steps = limited_steps,
+	.state_size = sizeof(uint64_t),
+	.needs = OP_USER,
+	.doc = "Refuse a call of a user who makes too many.",
+};
+
+/* Others over it are answered at once. */
+static bool refuse_limited(struct conn *conn, const struct hub_message *message,
+	struct arena *arena, const struct hub_method *method, uint64_t retry_us)
+{
+	if (retry_us == 0 || method->ordered) {
+		return false;
+	}
+	refuse(conn, message, arena, UNEXPECTED,
+		arena_printf(arena, "HubException: %s: %s", err_code(ERR_RATE_LIMITED),
+			limits_text(arena, too_many, retry_us)));
+	return true;
+}
+
+static struct op *make_op(
+	struct conn *conn, const struct op_def *def, struct arena *arena, uint64_t retry_us)
+{
+	struct op *op = op_create(conn->sv, retry_us == 0 ? def : &op_limited, arena);
+	if (retry_us != 0) {
+		*(uint64_t *)op->state = retry_us;
+	}
+	return op;
+}
+
 bool calls_take(struct conn *conn, const struct hub_message *message, struct arena *arena)
 {
+	uint64_t retry_us = 0;
+	limits_user(conn->sv, conn->principal, &retry_us);
 	const struct hub_method *method =
 		hub_method_find(message->target, message->arguments.count);
-	if (refuse_form(conn, message, arena, method)) {
+	if (refuse_form(conn, message, arena, method) ||
+		refuse_limited(conn, message, arena, method, retry_us)) {
 		return false;
 	}
 	struct params_error error;
@@ -302,7 +349,7 @@ bool calls_take(struct conn *conn, const struct hub_message *message, struct are
 	if (refuse_streams(conn, message, arena)) {
 		return false;
 	}
-	struct op *op = op_create(conn->sv, method->op, arena);
+	struct op *op = make_op(conn, method->op, arena, retry_us);
 	op->params = params;
 	struct call *call = mem_zalloc(sizeof(*call));
 	call->conn = conn;

@@ -3,12 +3,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "chatd/auth/bars.h"
 #include "chatd/auth/conn_token.h"
 #include "chatd/auth/jwt.h"
 #include "chatd/auth/principal.h"
+#include "chatd/hub/admission.h"
 #include "chatd/hub/negotiate.h"
-#include "chatd/hub/origin.h"
+#include "chatd/auth/origin.h"
 #include "chatd/hub/upgrade.h"
+#include "chatd/op/door_log.h"
 #include "lib/base/arena.h"
 #include "lib/base/clock.h"
 #include "lib/base/err.h"
@@ -71,25 +74,50 @@ static struct bytes find_token(const struct http_exchange *exchange)
 	return token;
 }
 
+#define INVALID_TOKEN "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n"
+
+/* The token is good, but its user is kept out, or it was revoked. */
+static bool refuse_barred(
+	struct services *sv, struct http_exchange *exchange, const struct principal *principal)
+{
+	char why[BARS_WHY_SIZE];
+	int err = bars_check(sv->bars, principal, why);
+	if (err == 0) {
+		return false;
+	}
+	door_log_refused(sv, exchange, why);
+	if (err == ERR_FORBIDDEN) {
+		http_respond(exchange, 403, "text/plain", NULL, bytes_str(why));
+	} else {
+		http_respond(exchange, 401, "text/plain", INVALID_TOKEN, bytes_str(why));
+	}
+	return true;
+}
+
 static struct principal *authenticate(struct services *sv, struct http_exchange *exchange)
 {
 	struct bytes token = find_token(exchange);
 	struct principal *principal = NULL;
 	int err = ERR_UNAUTHORIZED;
+	char why[JWT_WHY_SIZE] = "there is no token";
 	if (token.len > 0) {
 		err = principal_cache_verify(sv->principals, sv->verifier, token,
-			clock_wall_ms(sv->clock), &principal, NULL);
+			clock_wall_ms(sv->clock), &principal, why);
 	}
 	if (err != 0) {
-		sv->metrics->auth_failures++;
+		door_log_refused(sv, exchange, why);
 		http_respond(exchange, 401, NULL,
-			token.len > 0 ? "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n"
-				      : "WWW-Authenticate: Bearer\r\n",
-			BYTES_NONE);
+			token.len > 0 ? INVALID_TOKEN : "WWW-Authenticate: Bearer\r\n", BYTES_NONE);
 		return NULL;
+	}
+	http_set_user(exchange, &principal->user_id);
+	if (refuse_barred(sv, exchange, principal)) {
+		principal_unref(&principal);
 	}
 	return principal;
 }
+
+#undef INVALID_TOKEN
 
 static bool is_upgrade(const struct http_exchange *exchange)
 {
@@ -114,8 +142,29 @@ static void answer_hub(
 	}
 }
 
+static bool has_id(struct http_exchange *exchange)
+{
+	struct bytes id = BYTES_NONE;
+	size_t count;
+	return target_query_get(exchange->query, "id", exchange->arena, &id, &count) == 0 &&
+	       id.len > 0;
+}
+
+/* Connects are counted before their tokens are verified, which is what costs. Other requests belong
+ * to a connection. */
+static bool refuse_early(struct services *sv, struct http_exchange *exchange)
+{
+	if (route_of(sv, exchange->path) == ROUTE_NEGOTIATE) {
+		return admission_is_early(sv, exchange, false);
+	}
+	return is_upgrade(exchange) && admission_is_early(sv, exchange, has_id(exchange));
+}
+
 void hub_endpoint_request(struct services *sv, struct http_exchange *exchange)
 {
+	if (refuse_early(sv, exchange)) {
+		return;
+	}
 	struct principal *principal = authenticate(sv, exchange);
 	if (principal == NULL) {
 		return;

@@ -6,8 +6,6 @@
 #include "chatd/hub/call.h"
 #include "chatd/ops/ops.h"
 #include "chatd/room/rooms.h"
-#include "lib/base/err.h"
-#include "lib/base/log.h"
 #include "lib/conf/conf.h"
 
 static void on_op_done(struct op_caller *caller, struct op *op, int err)
@@ -17,9 +15,7 @@ static void on_op_done(struct op_caller *caller, struct op *op, int err)
 		call_done(conn, op->door, err);
 		return;
 	}
-	if (err != 0) { /* op_connect */
-		log_event(LOG_WARN, "connection not opened", LOG_STR("connection", conn->id_text),
-			LOG_STR("error", err_code(err)));
+	if (err != 0) { /* op_connect; the runner has said so */
 		conn_close(conn, "Connection closed with an error.", true);
 		return;
 	}
@@ -33,6 +29,7 @@ static void on_handshake(struct conn *conn)
 {
 	op_caller_init(&conn->caller, &hub_caller_events);
 	struct op *op = op_create(conn->sv, &op_connect, NULL);
+	op->origin = (struct op_origin){.door = OP_DOOR_HUB, .connection = conn->id};
 	op_start(op, &conn->caller, conn->principal, conn);
 }
 

@@ -53,6 +53,28 @@ static const struct param send_text[] = {
 		.doc = "The text, or {content, type, clientMessageId, attachment}."},
 };
 
+#define MESSAGE \
+	{ \
+		.name = "messageId", .kind = PARAM_TEXT, \
+		.offset = offsetof(struct message_params, message), .doc = "Id of the message." \
+	}
+
+static const struct param edit_message[] = {
+	ROOM(message_params),
+	MESSAGE,
+	{.name = "content",
+		.kind = PARAM_TEXT,
+		.offset = offsetof(struct message_params, content),
+		.doc = "The new text."},
+};
+
+static const struct param delete_message[] = {
+	ROOM(message_params),
+	MESSAGE,
+};
+
+#undef MESSAGE
+
 static const struct param get_history[] = {
 	ROOM(get_history_params),
 	{.name = "beforeSeq",
@@ -93,6 +115,8 @@ static const struct hub_method methods[] = {
 	{"LeaveRoom", &op_leave_room, leave_room, COUNT(leave_room), false},
 	{"SendMessage", &op_post_message, send_text, COUNT(send_text), true},
 	{"SendMessage", &op_post_message, send_message, COUNT(send_message), true},
+	{"EditMessage", &op_message_edit, edit_message, COUNT(edit_message), false},
+	{"DeleteMessage", &op_message_delete, delete_message, COUNT(delete_message), false},
 	{"GetHistory", &op_get_history, get_history, COUNT(get_history), false},
 	{"Sync", &op_sync, sync_rooms, COUNT(sync_rooms), false},
 	{"RefreshToken", &op_refresh_token, refresh_token, COUNT(refresh_token), false},

@@ -1,6 +1,7 @@
 #include "chatd/hub/negotiate.h"
 
 #include "chatd/auth/conn_token.h"
+#include "chatd/hub/admission.h"
 #include "lib/base/arena.h"
 #include "lib/base/clock.h"
 #include "lib/base/err.h"
@@ -78,7 +79,7 @@ void negotiate_answer(
 		http_respond(exchange, 405, "text/plain", NULL, BYTES_NONE);
 		return;
 	}
-	if (find_version(exchange, &version) != 0) {
+	if (find_version(exchange, &version) != 0 || admission_is_full(sv, exchange)) {
 		return;
 	}
 	struct conn_token token = {

@@ -1,10 +1,14 @@
 #include "chatd/hub/upgrade.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "chatd/auth/conn_token.h"
+#include "chatd/auth/limits.h"
 #include "chatd/conn/claims.h"
-#include "chatd/conn/conns.h"
+#include "chatd/conn/conn.h"
+#include "chatd/conn/conn_log.h"
+#include "chatd/hub/admission.h"
 #include "chatd/hub/hub.h"
 #include "chatd/transport/ws.h"
 #include "lib/base/arena.h"
@@ -62,23 +66,29 @@ static void write_head(struct buf *head, const struct http_exchange *exchange)
 		accept);
 }
 
-/* From here on it is a hub connection. claim: where its id was claimed, or NULL. */
+/* From here on it is a hub connection, with the place that was taken for it. claim: where its id
+ * was claimed, or NULL. */
 static int upgrade_finish(struct services *sv, struct http_exchange *exchange,
 	struct principal *principal, const struct uuid *id, const struct conn_token *claim)
 {
 	struct buf head = {0};
 	struct buf rest = {0};
 	struct stream *stream = NULL;
+	const uint64_t request = exchange->id;
+	char peer[HTTP_PEER_SIZE];
+	snprintf(peer, sizeof(peer), "%s", exchange->peer);
 	write_head(&head, exchange);
 	int err = http_upgrade(exchange, buf_bytes(&head), &stream, &rest);
 	buf_finish(&head);
 	if (err != 0) {
+		limits_leave(sv->limits);
 		http_respond(
 			exchange, 400, "text/plain", NULL, BYTES_LIT("An upgrade carries no body"));
 		return err;
 	}
 	struct transport *transport = ws_open(sv->sockets, stream);
 	struct conn *conn = conn_open(sv, transport, principal, id, &hub_conn_events);
+	conn_log_opened(conn, request, peer);
 	conn->has_claim = claim != NULL;
 	conn->claim_worker = claim != NULL ? claim->worker : 0;
 	ws_start(transport, buf_bytes(&rest));
@@ -99,9 +109,11 @@ static void on_claimed(void *ctx, enum claim_answer answer)
 		}
 		break;
 	case CLAIM_LIVE:
+		limits_leave(sv->limits);
 		http_respond(pending->exchange, 409, "text/plain", NULL, BYTES_NONE);
 		break;
 	case CLAIM_ENDED:
+		limits_leave(sv->limits);
 		no_connection(pending->exchange, NULL);
 		break;
 	}
@@ -162,41 +174,41 @@ static bool refuse_form(struct http_exchange *exchange)
 	return false;
 }
 
-static bool refuse_full(const struct services *sv, struct http_exchange *exchange)
+static bool refuse_draining(const struct services *sv, struct http_exchange *exchange)
 {
-	uint64_t max = sv->conf->server.max_connections;
 	if (sv->draining) {
 		http_respond(exchange, 503, "text/plain", "Retry-After: 1\r\n",
 			BYTES_LIT("The server is shutting down"));
-		return true;
 	}
-	if (max != 0 && conns_count(sv->conns) >= max / sv->worker_count + 1) {
-		http_respond(exchange, 503, "text/plain", "Retry-After: 5\r\n",
-			BYTES_LIT("Too many connections (server.max_connections)"));
-		return true;
+	return sv->draining;
+}
+
+/* skipNegotiation */
+static void start_unnegotiated(
+	struct services *sv, struct http_exchange *exchange, struct principal *principal)
+{
+	struct uuid id;
+	random_bytes(id.b, sizeof(id.b));
+	if (admission_enter(sv, exchange)) {
+		upgrade_finish(sv, exchange, principal, &id, NULL);
 	}
-	return false;
 }
 
 void upgrade_start(struct services *sv, struct http_exchange *exchange, struct principal *principal)
 {
-	if (refuse_form(exchange) || refuse_full(sv, exchange)) {
+	if (refuse_form(exchange) || refuse_draining(sv, exchange)) {
 		return;
 	}
 	struct bytes text = find_id(exchange);
-	if (text.len == 0) { /* skipNegotiation */
-		struct uuid id;
-		random_bytes(id.b, sizeof(id.b));
-		upgrade_finish(sv, exchange, principal, &id, NULL);
-		return;
-	}
 	struct conn_token token;
-	if (open_token(sv, text, &token) != 0) {
+	if (text.len == 0) {
+		start_unnegotiated(sv, exchange, principal);
+	} else if (open_token(sv, text, &token) != 0) {
 		no_connection(exchange, NULL);
 	} else if (!conn_token_is_for(&token, &principal->user_id)) {
 		http_respond(exchange, 403, "text/plain", NULL,
 			BYTES_LIT("The connection was negotiated by another user"));
-	} else {
+	} else if (admission_enter(sv, exchange)) {
 		ask_claim(sv, exchange, principal, &token);
 	}
 }

@@ -101,20 +101,32 @@ static void after_answer(struct http_conn *conn)
 	}
 }
 
+static const char *fail_body(
+	const struct http_server *server, int status, const char *text, struct buf *body)
+{
+	const struct http_server_params *params = &server->params;
+	if (params->handler->fail_body != NULL) {
+		return params->handler->fail_body(params->ctx, status, text, body);
+	}
+	buf_append_str(body, text);
+	return "text/plain";
+}
+
 void http_conn_fail(struct http_conn *conn, int status, const char *text)
 {
-	struct http_answer answer = {.status = status,
-		.minor = 1,
-		.content_type = "text/plain",
-		.body_len = strlen(text)};
+	struct http_answer answer = {.status = status, .minor = 1};
 	struct buf out = {NULL, 0, 0};
+	struct buf body = {NULL, 0, 0};
 	assert(conn->state != HTTP_CONN_HANDLING);
+	answer.content_type = fail_body(conn->server, status, text, &body);
+	answer.body_len = body.len;
 	log_event(LOG_DEBUG, "request refused", LOG_STR("peer", conn->peer),
 		LOG_INT("status", status), LOG_STR("reason", text));
 	http_answer_head(conn->server, &answer, &out);
-	buf_append_str(&out, text);
+	buf_append_bytes(&out, buf_bytes(&body));
 	stream_send_copy(conn->stream, buf_bytes(&out));
 	buf_finish(&out);
+	buf_finish(&body);
 	if (conn->exchange != NULL) {
 		http_exchange_destroy(conn->exchange);
 	}

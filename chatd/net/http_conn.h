@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "lib/base/bytes.h"
+#include "lib/base/ident.h"
 #include "lib/wire/http1.h"
 
 struct arena;
@@ -32,8 +33,16 @@ struct http_exchange {
 	struct bytes authority; /* of an absolute-form target, else empty */
 	struct bytes body; /* whole; empty after HTTP_ANSWER_NOW */
 	const char *peer; /* as given to http_server_adopt() */
+	uint64_t id; /* unique in the process; http_id_format() */
 	struct arena *arena; /* for what must live as long as the exchange */
+	/* The one field that the handler may set: whole header lines, good as long as the exchange,
+	 * that its answer has before those of http_respond(), whatever it will be. NULL: none. */
+	const char *extra;
 };
+
+/* How an exchange is named in the log, and in X-Request-Id where the client sent one too. */
+#define HTTP_ID_SIZE 24
+void http_id_format(uint64_t id, char out[HTTP_ID_SIZE]);
 
 enum http_decision {
 	HTTP_READ_BODY, /* on_request comes when the whole body is there */
@@ -49,6 +58,9 @@ struct http_handler {
 	enum http_decision (*on_head)(void *ctx, struct http_exchange *exchange, size_t *body_max);
 	/* Never called from within http_respond() and its like. */
 	void (*on_request)(void *ctx, struct http_exchange *exchange);
+	/* The server refuses by itself what is no HTTP or is too long: appends the body that says
+	 * text with that status, and gives its media type. NULL: text alone, as text/plain. */
+	const char *(*fail_body)(void *ctx, int status, const char *text, struct buf *body);
 };
 
 struct http_limits {
@@ -75,6 +87,7 @@ struct http_server_params {
 	const struct clock *clock; /* for the Date header */
 	const struct http_limits *limits; /* copied; NULL: the defaults */
 	struct metrics *metrics; /* http_requests is counted; may be NULL */
+	unsigned number; /* of this server in the process, at most 65535: in the ids */
 	const struct http_handler *handler; /* must outlive the server */
 	void *ctx;
 };
@@ -97,6 +110,9 @@ void http_server_adopt_early(
 void http_server_drain(struct http_server *server);
 /* Connections that are not upgraded. */
 size_t http_server_count(const struct http_server *server);
+
+/* Whom the request turned out to be from, for the log. */
+void http_set_user(struct http_exchange *exchange, const struct uuid *user_id);
 
 /* Answers. content_type: NULL for none. extra: NULL, or whole header lines, each with its CRLF (not
  * Content-Length, Connection, Date). body is copied. Date, Content-Length (not with 204 and 304)

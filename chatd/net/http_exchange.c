@@ -1,6 +1,7 @@
 #include "chatd/net/http_conn.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -53,6 +54,12 @@ void http_answer_head(struct http_server *server, const struct http_answer *answ
 	} else if (answer->minor == 0) {
 		http1_write_header(out, "Connection", BYTES_LIT("keep-alive"));
 	}
+	if (answer->request_id != NULL) {
+		http1_write_header(out, "X-Request-Id", bytes_str(answer->request_id));
+	}
+	if (answer->always != NULL) {
+		buf_append_str(out, answer->always);
+	}
 	if (answer->extra != NULL) {
 		buf_append_str(out, answer->extra);
 	}
@@ -85,7 +92,9 @@ struct exchange *http_exchange_create(
 	x->public.head = *head;
 	x->public.raw_head = bytes_of(x->head_buf.data, consumed);
 	x->public.peer = arena_strdup(arena, conn->peer);
+	x->public.id = (uint64_t)conn->server->params.number << 48 | ++conn->server->last_id;
 	x->public.arena = arena;
+	x->started_us = loop_now_us(x->loop);
 	loop_defer_init(&x->gone_defer, gone_later, x);
 	conn->exchange = x;
 	return x;
@@ -118,6 +127,19 @@ static struct exchange *exchange_of(struct http_exchange *public)
 }
 
 /* ---- what handlers call ---- */
+
+void http_id_format(uint64_t id, char out[HTTP_ID_SIZE])
+{
+	snprintf(out, HTTP_ID_SIZE, "%x-%" PRIx64, (unsigned)(id >> 48),
+		id & ((UINT64_C(1) << 48) - 1));
+}
+
+void http_set_user(struct http_exchange *exchange, const struct uuid *user_id)
+{
+	struct exchange *x = exchange_of(exchange);
+	x->user = *user_id;
+	x->has_user = true;
+}
 
 static bool body_is_unread(const struct exchange *x)
 {
@@ -153,6 +175,16 @@ static void send_answer(
 	buf_finish(&head);
 }
 
+/* A client that names its requests is told our name for this one, by which the log knows it. */
+static const char *answered_id(const struct http_exchange *exchange, char id[HTTP_ID_SIZE])
+{
+	if (http1_header(&exchange->head.headers, "X-Request-Id") == NULL) {
+		return NULL;
+	}
+	http_id_format(exchange->id, id);
+	return id;
+}
+
 void http_respond(struct http_exchange *exchange, int status, const char *content_type,
 	const char *extra, struct bytes body)
 {
@@ -160,19 +192,24 @@ void http_respond(struct http_exchange *exchange, int status, const char *conten
 	struct http_conn *conn = x->conn;
 	assert(status >= 200 && status <= 599);
 	if (conn == NULL) {
+		http_log_answer(x, 0, 0);
 		http_exchange_destroy(x);
 		return;
 	}
 	bool body_unread = body_is_unread(x);
 	bool empty = status == 204 || status == 304;
+	char id[HTTP_ID_SIZE];
 	struct http_answer answer = {
 		.status = status,
 		.minor = exchange->head.minor,
 		.keep = may_keep(x, body_unread),
 		.content_type = content_type,
+		.always = exchange->extra,
 		.extra = extra,
+		.request_id = answered_id(exchange, id),
 		.body_len = empty ? 0 : body.len,
 	};
+	http_log_answer(x, status, answer.body_len);
 	send_answer(conn, &answer, empty || exchange->head.method == HTTP1_HEAD, body);
 	http_exchange_destroy(x);
 	http_conn_answered(conn, answer.keep, body_unread);
@@ -182,6 +219,7 @@ void http_abort(struct http_exchange *exchange)
 {
 	struct exchange *x = exchange_of(exchange);
 	struct http_conn *conn = x->conn;
+	http_log_answer(x, 0, 0);
 	http_exchange_destroy(x);
 	if (conn != NULL) {
 		stream_reset(&conn->stream);
@@ -209,6 +247,7 @@ int http_upgrade(struct http_exchange *exchange, struct bytes head, struct strea
 	if (conn->paused) {
 		stream_resume(stream);
 	}
+	http_log_answer(x, 101, 0);
 	http_exchange_destroy(x);
 	http_conn_destroy(conn);
 	*ret_stream = stream;

@@ -52,6 +52,9 @@ struct exchange {
 	struct buf head_buf; /* raw_head and maybe more */
 	struct buf body_buf;
 	size_t body_max;
+	uint64_t started_us;
+	struct uuid user; /* where has_user */
+	bool has_user;
 	void (*gone)(void *ctx); /* NULL before it is set and after it was called */
 	void *gone_ctx;
 	struct loop_defer gone_defer; /* for a gone that is set too late */
@@ -62,6 +65,7 @@ struct http_server {
 	struct http_limits limits;
 	struct list lists[HTTP_CONN_CLOSED];
 	size_t count;
+	uint64_t last_id;
 	struct loop_timer *sweep;
 	bool draining;
 	char date[HTTP_DATE_SIZE]; /* of date_s */
@@ -100,10 +104,18 @@ struct http_answer {
 	int minor;
 	bool keep;
 	const char *content_type; /* or NULL */
+	const char *always; /* or NULL: lines before extra */
 	const char *extra; /* or NULL */
+	const char *request_id; /* or NULL */
 	size_t body_len;
 };
 void http_answer_head(
 	struct http_server *server, const struct http_answer *answer, struct buf *out);
+
+/* ---- http_log.c ---- */
+
+/* One line at LOG_DEBUG for each exchange that ends: status 0 where it was broken off. Of the query
+ * only numbers are shown. */
+void http_log_answer(const struct exchange *exchange, int status, size_t bytes);
 
 #endif

@@ -36,6 +36,7 @@ struct listener {
 	struct loop_timer *pause; /* armed while descriptors are exhausted */
 	bool shortage_logged; /* until an accept succeeds again */
 	int fd_limit; /* descriptors from this number on are for others; 0: no reserve */
+	int fd_highest; /* that was ever accepted */
 	unsigned calls; /* depth of accept_some(): the listener may be closed inside */
 	bool closed; /* to be freed when calls is zero */
 	size_t count;
@@ -66,13 +67,18 @@ static void pause_all(struct listener *listener, int error)
 	loop_timer_set(listener->pause, PAUSE_US);
 	if (!listener->shortage_logged) {
 		listener->shortage_logged = true;
-		log_event(LOG_WARN, "accept paused", LOG_STR("error", strerrordesc_np(error)));
+		log_event(LOG_WARN, "accept paused", LOG_STR("error", strerrordesc_np(error)),
+			LOG_STR("listen", listener_address(listener, 0)));
 	}
 }
 
-/* The kernel hands out the lowest number that is free. */
+/* The kernel hands out the lowest number that is free: where half of them was never reached nobody
+ * need ask. */
 static bool is_reserve_reached(const struct listener_socket *socket)
 {
+	if (socket->listener->fd_highest < socket->listener->fd_limit / 2) {
+		return false;
+	}
 	if (socket->listener->fd_limit == 0) {
 		return false;
 	}
@@ -102,6 +108,7 @@ static bool accept_one(struct listener_socket *socket)
 	int fd = accept4(socket->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd >= 0) {
 		listener->shortage_logged = false;
+		listener->fd_highest = fd > listener->fd_highest ? fd : listener->fd_highest;
 		address_of_peer(&peer, text, sizeof(text));
 		listener->on_accept(listener->ctx, fd, text);
 		return true;

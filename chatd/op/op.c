@@ -5,21 +5,18 @@
 #include <stdlib.h>
 
 #include "chatd/auth/principal.h"
+#include "chatd/op/limits.h"
+#include "chatd/op/op_log.h"
+#include "chatd/op/op_stats.h"
 #include "lib/base/err.h"
-#include "lib/base/log.h"
 #include "lib/base/map.h"
 #include "lib/metrics/metrics.h"
 
-/* A step that takes longer is worth a line in the log. */
-#define SLOW_STEP_US 1000000
-/* ... but not more lines than one in */
-#define SLOW_SAID_US 1000000
-
 struct op_list {
 	struct list ops;
-	size_t count;
-	/* Where the store is slow every operation is: one line a second says it. */
-	uint64_t slow_said_us, slow_unsaid;
+	size_t count; /* but for those that are endless */
+	struct op_log log;
+	struct op_stats stats;
 };
 
 unsigned services_home_of(const struct services *sv, const struct uuid *room)
@@ -45,6 +42,11 @@ size_t op_list_count(const struct op_list *list)
 	return list->count;
 }
 
+const struct op_stats *op_list_stats(const struct op_list *list)
+{
+	return &list->stats;
+}
+
 void op_caller_init(struct op_caller *caller, const struct op_caller_events *events)
 {
 	caller->events = events;
@@ -62,7 +64,7 @@ static void op_release(struct op *op)
 	list_remove(&op->in_caller);
 	if (list_linked(&op->in_list)) {
 		list_remove(&op->in_list);
-		op->sv->ops->count--;
+		op->sv->ops->count -= op->def->endless ? 0 : 1;
 	}
 	if (op->principal != NULL) {
 		principal_unref(&op->principal);
@@ -97,33 +99,20 @@ void op_discard(struct op **op)
 	}
 }
 
-static void log_slow(const struct op *op, const struct op_step *step)
-{
-	struct op_list *list = op->sv->ops;
-	uint64_t now = loop_now_us(op->sv->loop);
-	uint64_t took = now - op->step_started_us;
-	if (took < SLOW_STEP_US) {
-		return;
-	}
-	if (list->slow_said_us != 0 && now - list->slow_said_us < SLOW_SAID_US) {
-		list->slow_unsaid++;
-		return;
-	}
-	log_event(LOG_WARN, "slow step", LOG_STR("op", op->def->name), LOG_STR("step", step->name),
-		LOG_INT("ms", took / 1000), LOG_INT("more", list->slow_unsaid));
-	list->slow_said_us = now;
-	list->slow_unsaid = 0;
-}
-
 static void op_end(struct op *op, int err)
 {
+	struct op_list *list = op->sv->ops;
 	op_set_phase(op, OP_ENDED);
 	if (err < 0) {
 		op->sv->metrics->ops_failed++;
 		if (op->message == NULL) {
 			op->message = err_text(err);
 		}
+		op_log_failed(&list->log, op, err);
 	}
+	uint64_t took_us = op->time.step_us - op->time.started_us;
+	op_stats_note(&list->stats, op->def, took_us, err < 0);
+	op_log_slow(&list->log, op, took_us);
 	struct op_caller *caller = op->caller;
 	if (caller != NULL) {
 		list_remove(&op->in_caller);
@@ -150,8 +139,10 @@ static void op_run(struct op *op)
 		}
 		op->step++;
 		op->resumed = false;
-		op->step_started_us = loop_now_us(op->sv->loop);
 		int next = step->run(op);
+		if (next != OP_WAIT || op->resumed) {
+			op_time_add(&op->time, op->step - 1, op->sv->loop);
+		}
 		op->resume_err = next == OP_WAIT ? op->resume_err : 0;
 		if (next == OP_WAIT) {
 			if (op->resumed) {
@@ -184,9 +175,9 @@ void op_start(
 		op->committed = true; /* nobody to go away */
 	}
 	list_append(&op->sv->ops->ops, &op->in_list);
-	op->sv->ops->count++;
+	op->sv->ops->count += op->def->endless ? 0 : 1;
 	op->sv->metrics->ops_started++;
-	op->started_us = loop_now_us(op->sv->loop);
+	op_time_start(&op->time, op->sv->loop);
 	op_run(op);
 }
 
@@ -198,7 +189,7 @@ void op_resume(struct op *op, int err)
 		return;
 	}
 	assert(op->phase == OP_WAITING);
-	log_slow(op, &op->def->steps[op->step - 1]);
+	op_time_add(&op->time, op->step - 1, op->sv->loop);
 	op_set_phase(op, OP_RUNNING);
 	op_run(op);
 }
@@ -215,6 +206,18 @@ int op_fail(struct op *op, int err, const char *fmt, ...)
 	op->message = arena_vprintf(op->arena, fmt, ap);
 	va_end(ap);
 	return err;
+}
+
+int op_fail_limited(struct op *op, const char *what, uint64_t retry_us)
+{
+	op->retry_us = retry_us;
+	op->message = limits_text(op->arena, what, retry_us);
+	return ERR_RATE_LIMITED;
+}
+
+void op_log_trouble(struct op *op, int err, const char *why)
+{
+	op_log_told(&op->sv->ops->log, op, err, why);
 }
 
 void op_emit(struct op *op, const struct value *item)
@@ -237,5 +240,8 @@ void op_caller_gone(struct op_caller *caller)
 		list_remove(node);
 		op->caller = NULL;
 		op->connection = NULL;
+		if (op->phase == OP_WAITING && op->def->gone != NULL) {
+			op->def->gone(op);
+		}
 	}
 }

@@ -7,8 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "chatd/op/op_time.h"
 #include "chatd/op/services.h"
 #include "lib/base/arena.h"
+#include "lib/base/ident.h"
 #include "lib/base/list.h"
 #include "lib/value/params.h"
 #include "lib/value/value.h"
@@ -45,6 +47,8 @@ enum op_needs {
 	OP_OPERATOR_READ = 4,
 	OP_OPERATOR_WRITE = 8,
 	OP_CONNECTION = 16, /* a hub connection */
+	OP_INTERNAL = 64, /* nobody: the node does it by itself */
+	OP_ADMIN = 32, /* a user whose token has the role auth.admin_role */
 };
 
 struct op_def {
@@ -56,6 +60,11 @@ struct op_def {
 	size_t params_size; /* bytes at op->params */
 	void (*release)(
 		struct op *op); /* what is not on the arena, NULL: nothing; also after a failure */
+	/* The caller has gone while a step waits, and what it waits for may take for ever: may give
+	 * that up and call op_resume() in its stead. NULL: the answer is awaited. */
+	void (*gone)(struct op *op);
+	/* It lasts as long as its caller likes: never slow, and the node ends without it. */
+	bool endless;
 	unsigned needs;
 	const char *doc;
 };
@@ -80,6 +89,16 @@ struct op_caller {
 	struct list ops;
 };
 
+/* Where an operation came in, for the log. */
+struct op_origin {
+	enum op_door { OP_DOOR_NONE, OP_DOOR_HUB, OP_DOOR_REST, OP_DOOR_CONTROL } door;
+	union {
+		struct uuid connection; /* HUB: as conn_id_format() shows it */
+		uint64_t request; /* REST: http_exchange.id */
+		uint64_t call; /* CONTROL: its number since the start */
+	};
+};
+
 struct op {
 	const struct op_def *def;
 	struct services *sv;
@@ -90,8 +109,13 @@ struct op {
 	struct principal *principal; /* a reference; NULL for operators */
 	void *connection; /* struct conn of a hub call, NULL for others and once it has gone */
 	void *door; /* the door's own note, untouched */
+	struct op_origin origin; /* set by the door before op_start() */
 	struct value result;
 	const char *message; /* of a failure; on the arena or constant */
+	uint64_t retry_us; /* of ERR_RATE_LIMITED: it may be tried again after so long */
+	uint64_t expect_version; /* in: the caller changes what he saw in this version; 0: any */
+	uint64_t version; /* out: of what the result shows; 0: it has none */
+	bool created; /* out: something new is there now, and the result shows it */
 	/* The runner's own. */
 	struct list_node in_caller, in_list;
 	size_t step;
@@ -103,14 +127,18 @@ struct op {
 	} phase;
 	bool committed; /* the OP_COMMIT step was started */
 	bool resumed; /* op_resume() came inside the step that then answers OP_WAIT */
-	uint64_t started_us, step_started_us;
+	bool told; /* its trouble stands in the log already */
+	struct op_time time;
 };
 
 /* All operations of a worker that have not ended. */
 struct op_list;
 struct op_list *op_list_create(void);
 void op_list_destroy(struct op_list **list);
+/* But for those that are endless. */
 size_t op_list_count(const struct op_list *list);
+/* Times of all operations that ended on this worker. */
+const struct op_stats *op_list_stats(const struct op_list *list);
 
 void op_caller_init(struct op_caller *caller, const struct op_caller_events *events);
 /* The caller goes: its operations that have not committed end as soon as nothing is outstanding,
@@ -134,6 +162,14 @@ void op_resume(struct op *op, int err);
 int op_error(const struct op *op);
 /* Sets the message of a failure and gives err back: return op_fail(op, ERR_BAD_ROOM, "..."). */
 int op_fail(struct op *op, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* The same for ERR_RATE_LIMITED: what there is too much of ("too many calls"), and when it may be
+ * tried again; doors with a place for it tell op->retry_us apart. */
+int op_fail_limited(struct op *op, const char *what, uint64_t retry_us);
+/* "conn:...", "req:..." or "ctl:...", on the operation's arena; "-" where no door said. */
+const char *op_origin_text(const struct op *op);
+/* One line at LOG_ERROR about what a part below answered; why may be NULL. At most one a second
+ * for each worker: the next one says how many more there were. */
+void op_log_trouble(struct op *op, int err, const char *why);
 /* Hands one item to the caller, if it is still there. */
 void op_emit(struct op *op, const struct value *item);
 /* Asked after emitting: true means that the step must answer OP_WAIT. */

@@ -9,18 +9,23 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/ident.h"
+#include "lib/base/log.h"
 #include "lib/loop/mailbox.h"
 
+struct bars;
 struct bus;
+struct canary;
 struct claims;
 struct conf;
 struct conns;
 struct homes;
 struct http_server;
 struct jwt_verifier;
+struct limits;
 struct metrics;
 struct op_list;
 struct principal_cache;
+struct rest;
 struct rooms;
 struct server_control;
 struct store;
@@ -39,20 +44,25 @@ struct services {
 	struct store *store;
 	struct stream_pool *streams;
 	struct metrics *metrics;
+	struct limits *limits; /* one for the process: chatd/op/limits.h asks it */
 	struct bus *bus;
 	struct homes *homes; /* NULL on the main thread: no room lives there */
 	struct rooms *rooms; /* NULL on the main thread */
 	struct conns *conns; /* NULL on the main thread */
 	struct claims *claims; /* NULL on the main thread */
 	struct ws_pool *sockets; /* NULL on the main thread */
+	struct rest *rest; /* NULL on the main thread: what the REST door keeps */
 	struct op_list *ops;
 	struct principal_cache *principals;
+	struct canary *canary; /* of the process: asks the node as a client would */
+	struct bars *bars; /* of the process: who is kept out */
 	struct server_control
 		*control; /* what the whole process is asked for: op/server_control.h */
 	uint64_t incarnation; /* of this process: in its connection tokens */
 	/* Swapped by a reload: never kept over OP_WAIT. */
 	struct conf *conf;
 	struct jwt_verifier *verifier;
+	struct log_rate refused; /* door_log_refused()'s own */
 	bool draining; /* no new connections; those that are there are being closed */
 };
 

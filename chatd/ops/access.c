@@ -22,10 +22,10 @@ static int check_ref(struct op *op, struct bytes ref)
 	return op_fail(op, ERR_BAD_ROOM, "a room is named by its id or its alias");
 }
 
-int access_read(struct op *op, struct room_access *access, struct bytes ref)
+static int read_room(struct op *op, struct room_access *access, struct bytes ref)
 {
 	struct services *sv = op->sv;
-	bool operator_call = op->principal == NULL;
+	bool operator_call = access->as_operator;
 	int err = operator_call ? 0 : check_ref(op, ref);
 	if (err != 0) {
 		return err;
@@ -40,6 +40,18 @@ int access_read(struct op *op, struct room_access *access, struct bytes ref)
 	async_store(op, &access->find.call);
 	err = store_room_find(sv->store, &access->find);
 	return err != 0 ? err : OP_WAIT;
+}
+
+int access_read(struct op *op, struct room_access *access, struct bytes ref)
+{
+	access->as_operator = op->principal == NULL;
+	return read_room(op, access, ref);
+}
+
+int access_read_any(struct op *op, struct room_access *access, struct bytes ref)
+{
+	access->as_operator = true;
+	return read_room(op, access, ref);
 }
 
 int access_find(struct op *op, struct room_access *access, struct bytes ref)
@@ -70,7 +82,7 @@ int access_check(struct op *op, struct room_access *access)
 		return err;
 	}
 	room_info_of(&access->find.room, &access->info);
-	access->role = op->principal == NULL ? ROLE_OWNER : access->find.role;
+	access->role = access->as_operator ? ROLE_OWNER : access->find.role;
 	if (access->role == ROLE_NONE && access->find.room.visibility != ROOM_PUBLIC) {
 		return access_not_found(op);
 	}

@@ -1,17 +1,14 @@
 #include "chatd/ops/async.h"
 
 #include "lib/base/err.h"
-#include "lib/base/log.h"
 
 /* What the client is told is a code; what is the matter with the store is for the operator. */
 static void log_trouble(const struct store_call *call, int err)
 {
-	const struct op *op = call->owner;
 	bool trouble = err == ERR_CORRUPT || err == ERR_INTERNAL || err == ERR_SYSTEM ||
 		       err == ERR_STORAGE_FULL;
 	if (trouble) {
-		log_event(LOG_ERROR, "store", LOG_STR("op", op->def->name),
-			LOG_STR("error", err_code(err)), LOG_STR("why", call->why));
+		op_log_trouble(call->owner, err, call->why);
 	}
 }
 

@@ -47,6 +47,13 @@ static int reply(struct op *op)
 	if (op_error(op) == ERR_NOT_MEMBER) {
 		return op_fail(op, ERR_NOT_MEMBER, "you are not a member of this room");
 	}
+	if (op_error(op) == ERR_FORBIDDEN) {
+		return op_fail(op, ERR_FORBIDDEN,
+			"a direct room has exactly two participants: it can only be deleted");
+	}
+	if (op_error(op) == ERR_NOT_FOUND) { /* it was deleted since the caller was found in it */
+		return access_not_found(op);
+	}
 	if (op_error(op) != 0) {
 		return op_error(op);
 	}

@@ -1,14 +1,12 @@
 #include "chatd/ops/access.h"
 #include "chatd/ops/ops.h"
+#include "chatd/ops/posting.h"
 #include "chatd/room/home.h"
-#include "chatd/room/render.h"
 #include "chatd/room/rooms.h"
 #include "lib/base/err.h"
-#include "lib/base/utf8.h"
 #include "lib/conf/conf.h"
 #include "lib/value/json.h"
 
-#define CLIENT_ID_MAX 128
 #define URL_MAX 2048
 
 struct post_message {
@@ -63,35 +61,13 @@ static int read_forms(struct op *op, struct post_message_params *params)
 	return 0;
 }
 
-static bool is_storable(struct bytes text)
-{
-	return utf8_valid(text) && memchr(text.ptr != NULL ? text.ptr : "", 0, text.len) == NULL;
-}
-
 static int check_text(struct op *op, const struct post_message_params *params)
 {
-	size_t max = op->sv->conf->limits.max_content;
-	bool needs_text = params->attachment == NULL;
-	if (params->content.len == 0 && needs_text) {
-		return op_fail(op, ERR_BAD_CONTENT, "a message needs content");
+	int err = posting_check_content(op, params->content, params->attachment != NULL);
+	if (err == 0 && params->client_message_id_given == PARAM_PRESENT) {
+		err = posting_check_id(op, params->client_message_id);
 	}
-	if (params->content.len > max) {
-		return op_fail(op, ERR_BAD_CONTENT,
-			"the content has %zu bytes, at most %zu are allowed", params->content.len,
-			max);
-	}
-	if (!is_storable(params->content)) {
-		return op_fail(op, ERR_BAD_CONTENT, "the content is no text (U+0000?)");
-	}
-	if (params->client_message_id_given != PARAM_PRESENT) {
-		return 0;
-	}
-	struct bytes id = params->client_message_id;
-	if (id.len < 1 || id.len > CLIENT_ID_MAX || !is_storable(id)) {
-		return op_fail(op, ERR_BAD_CONTENT, "clientMessageId must be 1 to %d bytes of text",
-			CLIENT_ID_MAX);
-	}
-	return 0;
+	return err;
 }
 
 /* Only what the model knows is stored. */
@@ -106,7 +82,7 @@ static int take_attachment(
 	}
 	const struct value *url = value_get_nocase(params->attachment, "url");
 	if (!wanted || url == NULL || url->kind != VALUE_TEXT || url->bad_text ||
-		url->text.len == 0 || url->text.len > URL_MAX || !is_storable(url->text)) {
+		url->text.len == 0 || url->text.len > URL_MAX || !posting_is_storable(url->text)) {
 		return op_fail(op, ERR_BAD_CONTENT,
 			"an attachment goes with type Image or File and has a url of 1 to %d bytes",
 			URL_MAX);
@@ -116,7 +92,7 @@ static int take_attachment(
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		const struct value *member = value_get_nocase(params->attachment, names[i]);
 		bool text = member != NULL && member->kind == VALUE_TEXT && !member->bad_text &&
-			    member->text.len <= URL_MAX && is_storable(member->text);
+			    member->text.len <= URL_MAX && posting_is_storable(member->text);
 		bool number = member != NULL && member->kind == VALUE_INT;
 		if (text || number) {
 			value_put(&kept, names[i], *member);
@@ -173,16 +149,10 @@ static int prepare(struct op *op)
 	if (err != 0) {
 		return err;
 	}
-	if (params->client_message_id_given == PARAM_PRESENT) {
-		item->client_message_id = params->client_message_id;
-		store_client_key(&item->sender, item->client_message_id, item->client_key);
-	} else {
-		struct uuid key;
-		uuid_v7(clock_wall_ms(op->sv->clock), &key);
-		memcpy(item->client_key, key.b, sizeof(key.b));
-	}
-	store_body_hash(item, item->body_hash);
-	return OP_NEXT;
+	posting_set_key(op, item,
+		params->client_message_id_given == PARAM_PRESENT ? params->client_message_id
+								 : BYTES_NONE);
+	return posting_take_rate(op, &item->room);
 }
 
 static int insert(struct op *op)
@@ -197,37 +167,7 @@ static int insert(struct op *op)
 static int reply(struct op *op)
 {
 	const struct post_message *state = op->state;
-	const struct append_item *item = &state->send.item;
-	if (op_error(op) != 0) {
-		return op_error(op);
-	}
-	switch (item->outcome) {
-	case APPEND_STORED:
-	case APPEND_REPEATED:
-		break;
-	case APPEND_CONFLICT:
-		return op_fail(op, ERR_CONFLICT,
-			"clientMessageId was used before, for message %llu with other content",
-			(unsigned long long)item->seq);
-	case APPEND_NOT_MEMBER:
-		return op_fail(op, ERR_NOT_MEMBER, "you are not a member of this room");
-	case APPEND_ARCHIVED:
-		return op_fail(op, ERR_ARCHIVED, "the room is archived");
-	case APPEND_FAILED:
-		return item->err;
-	}
-	struct message_row row = {
-		.room = item->room,
-		.seq = item->seq,
-		.epoch_no = item->epoch_no,
-	};
-	struct uuid id;
-	store_message_id(op->sv->store, &row, &id);
-	op->result = value_object(op->arena, 3);
-	value_put(&op->result, "id", render_uuid(op->arena, &id));
-	value_put(&op->result, "seq", value_int((int64_t)item->seq));
-	value_put(&op->result, "sentAt", value_time(item->sent_ms));
-	return OP_DONE;
+	return op_error(op) != 0 ? op_error(op) : posting_reply(op, &state->send.item);
 }
 
 static const struct op_step steps[] = {

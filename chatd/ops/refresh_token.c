@@ -1,8 +1,20 @@
+#include "chatd/auth/bars.h"
 #include "chatd/auth/jwt.h"
 #include "chatd/conn/conn.h"
 #include "chatd/ops/ops.h"
 #include "lib/base/clock.h"
 #include "lib/base/err.h"
+
+/* The new token may be used for this connection. */
+static int check_renewed(struct op *op, const struct principal *renewed)
+{
+	char why[BARS_WHY_SIZE];
+	if (!uuid_eq(&renewed->user_id, &op->principal->user_id)) {
+		return op_fail(op, ERR_FORBIDDEN, "the token is another user's");
+	}
+	int err = bars_check(op->sv->bars, renewed, why);
+	return err != 0 ? op_fail(op, err, "%s", why) : 0;
+}
 
 static int refresh(struct op *op)
 {
@@ -15,9 +27,10 @@ static int refresh(struct op *op)
 	if (err != 0) {
 		return op_fail(op, err, "%s", why);
 	}
-	if (!uuid_eq(&renewed->user_id, &op->principal->user_id)) {
+	err = check_renewed(op, renewed);
+	if (err != 0) {
 		principal_unref(&renewed);
-		return op_fail(op, ERR_FORBIDDEN, "the token is another user's");
+		return err;
 	}
 	conn_set_principal(op->connection, renewed);
 	op->result = value_object(op->arena, 1);

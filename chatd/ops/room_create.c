@@ -1,4 +1,6 @@
+#include "chatd/auth/principal.h"
 #include "chatd/ops/async.h"
+#include "chatd/ops/change.h"
 #include "chatd/ops/ops.h"
 #include "chatd/room/home.h"
 #include "chatd/room/render.h"
@@ -18,8 +20,8 @@ static int take_alias(struct op *op, const struct room_create_params *params, st
 {
 	char alias[65];
 	bool given = params->alias.len > 0;
-	if (!given && params->is_direct) {
-		return 0;
+	if (!given && (params->is_direct || op->principal != NULL)) {
+		return 0; /* a user's rooms take no name from others by accident */
 	}
 	if (model_alias_fold(given ? params->alias : params->name, alias) == 0) {
 		room->alias = bytes_str(arena_strdup(op->arena, alias));
@@ -53,37 +55,72 @@ static int take_members(struct op *op, const struct room_create_params *params)
 	}
 	state->create.members =
 		arena_alloc(op->arena, (named + 1) * sizeof(struct store_new_member));
-	if (params->owner.len > 0) {
-		add_member(state, params->owner, ROLE_OWNER);
+	struct bytes owner = op->principal != NULL ? op->principal->identity : params->owner;
+	if (owner.len > 0) {
+		add_member(state, owner, ROLE_OWNER);
 	}
 	for (size_t i = 0; i < named; i++) {
-		add_member(state, params->members->items[i].text, ROLE_MEMBER);
+		const struct value *who = &params->members->items[i];
+		struct uuid id;
+		bool text = who->kind == VALUE_TEXT && !who->bad_text;
+		int err = change_user(op, text ? who->text : BYTES_NONE, &id);
+		if (err != 0) {
+			return err;
+		}
+		add_member(state, who->text, ROLE_MEMBER);
 	}
 	if (params->is_direct && state->create.member_count != 2) {
-		return op_fail(op, ERR_BAD_REQUEST, "a direct room has exactly two participants");
+		return op_fail(op, ERR_BAD_REQUEST, "%s",
+			op->principal != NULL
+				? "a direct room has two participants: you and exactly one other"
+				: "a direct room has exactly two participants");
 	}
 	return 0;
+}
+
+static int check_params(struct op *op, struct room_create_params *params)
+{
+	params->is_direct = params->is_direct || params->type == ROOM_DIRECT;
+	params->is_private = params->is_private || params->visibility == ROOM_PRIVATE;
+	int err = change_check_avatar(op, params->avatar_url);
+	if (err == 0 && (params->name.len > 0 || !params->is_direct)) {
+		err = change_check_name(op, params->name);
+	}
+	return err;
+}
+
+static void take_room(struct op *op, const struct room_create_params *params, struct room_row *room)
+{
+	uuid_random(&room->id);
+	room->name = params->name;
+	room->avatar_url = params->avatar_url;
+	room->type = params->is_direct ? ROOM_DIRECT : ROOM_GROUP;
+	bool hidden = params->is_private || params->is_direct;
+	room->visibility = hidden ? ROOM_PRIVATE : ROOM_PUBLIC;
+	room->encrypted = params->is_encrypted;
+	if (op->principal != NULL) {
+		room->has_creator = true;
+		room->creator = op->principal->user_id;
+	}
 }
 
 static int create(struct op *op)
 {
 	struct room_create *state = op->state;
-	const struct room_create_params *params = op->params;
+	struct room_create_params *params = op->params;
 	struct room_row *room = &state->create.room;
 	state->op = op;
-	int err = take_alias(op, params, room);
+	int err = check_params(op, params);
+	if (err == 0) {
+		err = take_alias(op, params, room);
+	}
 	if (err == 0) {
 		err = take_members(op, params);
 	}
 	if (err != 0) {
 		return err;
 	}
-	uuid_random(&room->id);
-	room->name = params->name;
-	room->type = params->is_direct ? ROOM_DIRECT : ROOM_GROUP;
-	bool hidden = params->is_private || params->is_direct;
-	room->visibility = hidden ? ROOM_PRIVATE : ROOM_PUBLIC;
-	room->encrypted = params->is_encrypted;
+	take_room(op, params, room);
 	async_store(op, &state->create.call);
 	err = store_room_create(op->sv->store, &state->create);
 	return err != 0 ? err : OP_WAIT;
@@ -130,6 +167,8 @@ static int tell(struct op *op)
 static int reply(struct op *op)
 {
 	const struct room_create *state = op->state;
+	op->created = state->create.created;
+	op->version = state->create.room.version;
 	op->result = render_room(op->arena, &state->create.room);
 	return OP_DONE;
 }
@@ -146,6 +185,6 @@ const struct op_def op_room_create = {
 	.steps = steps,
 	.state_size = sizeof(struct room_create),
 	.params_size = sizeof(struct room_create_params),
-	.needs = OP_OPERATOR_WRITE,
+	.needs = OP_USER | OP_OPERATOR_WRITE,
 	.doc = "Make a room.",
 };

@@ -1,6 +1,7 @@
 #include "chatd/ops/access.h"
 #include "chatd/ops/async.h"
 #include "chatd/ops/ops.h"
+#include "chatd/ops/people.h"
 #include "chatd/room/render.h"
 
 #define PAGE 100
@@ -20,7 +21,14 @@ static int reply(struct op *op)
 	if (err != 0) {
 		return err;
 	}
+	op->version = access->find.room.version;
 	op->result = render_room(op->arena, &access->find.room);
+	if (op->principal != NULL) {
+		bool member = access->role != ROLE_NONE;
+		op->result = people_extend(op->arena, &op->result, 1);
+		value_put(&op->result, "role",
+			member ? value_str(model_role_name(access->role)) : value_null);
+	}
 	return OP_DONE;
 }
 
@@ -35,7 +43,7 @@ const struct op_def op_room_show = {
 	.steps = show_steps,
 	.state_size = sizeof(struct room_access),
 	.params_size = sizeof(struct room_ref_params),
-	.needs = OP_OPERATOR_READ,
+	.needs = OP_USER | OP_OPERATOR_READ,
 	.doc = "Show a room.",
 };
 

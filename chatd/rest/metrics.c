@@ -1,20 +1,34 @@
 #include "chatd/rest/metrics.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
+#include "chatd/auth/limits.h"
+#include "chatd/op/op.h"
+#include "chatd/op/op_stats.h"
 #include "chatd/op/server_control.h"
-#include "chatd/op/services.h"
+#include "lib/loop/loop.h"
 #include "lib/metrics/metrics.h"
 #include "lib/net/stream.h"
 
 #define GATHER_US 1000000
 #define PREFIX "chatd_"
 
-static void collect(struct services *sv, void *slot)
+struct slot {
+	struct metrics counters;
+	struct op_stats ops;
+};
+
+static void collect(struct services *sv, void *ctx)
 {
-	struct metrics *mine = slot;
+	struct slot *slot = ctx;
+	struct metrics *mine = &slot->counters;
 	*mine = *sv->metrics;
+	slot->ops = *op_list_stats(sv->ops);
 	mine->send_queue_bytes = stream_pool_queued(sv->streams);
+	if (sv->worker == sv->worker_count) { /* one table for all: counted once */
+		mine->rate_limit_keys = limits_keys(sv->limits, loop_now_us(sv->loop));
+	}
 }
 
 static void write_row(
@@ -25,15 +39,53 @@ static void write_row(
 		help, name, kind, name, value);
 }
 
+/* Buckets hold all that is at most so long. */
+static void write_op(struct buf *out, const struct op_stat *stat)
+{
+	const char *op = stat->def->name;
+	uint64_t count = 0;
+	for (size_t i = 0; i < OP_STATS_BUCKETS - 1; i++) {
+		count += stat->buckets[i];
+		buf_printf(out, PREFIX "op_seconds_bucket{op=\"%s\",le=\"%g\"} %" PRIu64 "\n", op,
+			(double)op_stats_bounds[i] / 1e6, count);
+	}
+	count += stat->buckets[OP_STATS_BUCKETS - 1];
+	buf_printf(out,
+		PREFIX "op_seconds_bucket{op=\"%s\",le=\"+Inf\"} %" PRIu64 "\n" PREFIX
+		       "op_seconds_sum{op=\"%s\"} %.6f\n" PREFIX
+		       "op_seconds_count{op=\"%s\"} %" PRIu64 "\n",
+		op, count, op, (double)stat->sum_us / 1e6, op, count);
+}
+
+static void write_ops(struct buf *out, const struct op_stats *stats)
+{
+	const struct op_stat *list[OP_STATS_MAX];
+	size_t count = op_stats_list(stats, list);
+	buf_append_str(out, "# HELP " PREFIX "op_seconds How long operations took\n"
+			    "# TYPE " PREFIX "op_seconds histogram\n");
+	for (size_t i = 0; i < count; i++) {
+		write_op(out, list[i]);
+	}
+	buf_append_str(out, "# HELP " PREFIX "op_failures_total Operations that ended with an "
+			    "error\n# TYPE " PREFIX "op_failures_total counter\n");
+	for (size_t i = 0; i < count; i++) {
+		buf_printf(out, PREFIX "op_failures_total{op=\"%s\"} %" PRIu64 "\n",
+			list[i]->def->name, list[i]->failed);
+	}
+}
+
 static void gathered(void *ctx, const void *slots, unsigned answered, unsigned total)
 {
-	const struct metrics *all = slots;
-	struct metrics sum = {0};
+	const struct slot *all = slots;
+	struct slot *sum = mem_zalloc(sizeof(*sum));
 	for (unsigned i = 0; i < total; i++) {
-		metrics_add(&sum, &all[i]);
+		metrics_add(&sum->counters, &all[i].counters);
+		op_stats_add(&sum->ops, &all[i].ops);
 	}
 	struct buf body = {0};
-	metrics_each(&sum, write_row, &body);
+	metrics_each(&sum->counters, write_row, &body);
+	write_ops(&body, &sum->ops);
+	free(sum);
 	buf_printf(&body,
 		"# HELP " PREFIX
 		"workers_silent Workers that did not answer in time: their counts are "
@@ -57,8 +109,8 @@ static void on_request(void *ctx, struct http_exchange *exchange)
 		http_respond(exchange, 405, "text/plain", "Allow: GET, HEAD\r\n", BYTES_NONE);
 		return;
 	}
-	sv->control->gather(sv->control->server, collect, sizeof(struct metrics), GATHER_US,
-		gathered, exchange);
+	sv->control->gather(
+		sv->control->server, collect, sizeof(struct slot), GATHER_US, gathered, exchange);
 }
 
 const struct http_handler metrics_handler = {.on_request = on_request};

@@ -5,7 +5,23 @@
 #include "chatd/net/http_conn.h"
 #include "chatd/op/services.h"
 
-/* Answers, now or later; 404 where no route fits. */
+/* What the door keeps for a worker. */
+struct rest;
+
+struct rest *rest_create(void);
+/* No exchange of the worker's is left. */
+void rest_destroy(struct rest **rest);
+
+/* http_handler.on_head: whether the body is wanted at all. What is to be refused by its head is
+ * answered at once. */
+enum http_decision rest_head(struct services *sv, struct http_exchange *exchange, size_t *body_max);
+/* Answers OPTIONS for a path that takes these methods ("GET, POST"), also where a browser asks
+ * beforehand. */
+void rest_options(struct services *sv, struct http_exchange *exchange, const char *methods);
+/* Answers, now or later. */
 void rest_request(struct services *sv, struct http_exchange *exchange);
+
+/* http_handler.fail_body: what the HTTP server itself refuses, as a problem. */
+const char *rest_fail_body(int status, const char *text, struct buf *body);
 
 #endif

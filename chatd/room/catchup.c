@@ -47,6 +47,7 @@ static struct catchup *catchup_create(struct room_entry *entry, uint64_t next, u
 	catchup->last = last;
 	list_init(&catchup->waiters);
 	entry->conn->catching_up++;
+	conn_watch_drain(entry->conn);
 	return catchup;
 }
 
@@ -90,6 +91,7 @@ static void catchup_finish(struct catchup *catchup)
 		entry->older = NULL;
 	}
 	entry->conn->catching_up--;
+	conn_watch_drain(entry->conn);
 	catchup->entry = NULL;
 	catchup_tell(catchup, UINT64_MAX, 0);
 	catchup_free(catchup);
@@ -158,14 +160,28 @@ static void catchup_send(struct catchup *catchup)
 	outmsg_local_done(&local);
 }
 
+static void catchup_log_failure(const struct catchup *catchup, int err)
+{
+	struct rooms *rooms = catchup->rooms;
+	char room[UUID_TEXT_SIZE];
+	uint64_t more;
+	if (!log_rate_allows(&rooms->trouble, loop_now_us(rooms->sv->loop), &more)) {
+		return;
+	}
+	uuid_format(&catchup->entry->room->info.id, room);
+	log_event(LOG_WARN, "catching up failed", LOG_STR("error", err_code(err)),
+		LOG_STR("why", catchup->page.call.why),
+		LOG_STR("connection", catchup->entry->conn->id_text), LOG_STR("room", room),
+		LOG_INT("next", catchup->next), LOG_INT("more", more));
+}
+
 /* Damage does not go away by waiting. */
 static void catchup_fail(struct catchup *catchup, int err)
 {
-	bool hopeless = err == ERR_CORRUPT || err == ERR_NOT_FOUND || err == ERR_INTERNAL;
+	bool hopeless = err == ERR_CORRUPT || err == ERR_INTERNAL;
 	catchup->failures = hopeless ? FAILURES_TOLD : catchup->failures + 1;
 	if (catchup->failures == 1 || catchup->failures >= FAILURES_TOLD) {
-		log_event(LOG_WARN, "catching up failed", LOG_STR("error", err_code(err)),
-			LOG_STR("why", catchup->page.call.why));
+		catchup_log_failure(catchup, err);
 	}
 	if (catchup->failures >= FAILURES_TOLD) {
 		catchup_tell(catchup, UINT64_MAX, err);
@@ -174,6 +190,10 @@ static void catchup_fail(struct catchup *catchup, int err)
 
 static void catchup_take(struct catchup *catchup, int err)
 {
+	if (err == ERR_NOT_FOUND) { /* the room is no more: that is found out for all its entries */
+		local_room_check_members(catchup->entry->room);
+		return;
+	}
 	if (err != 0) {
 		catchup_fail(catchup, err);
 		return;
@@ -312,6 +332,7 @@ static void catchup_detach(struct catchup *catchup)
 		catchup->entry->conn->catchup_reading = false;
 	}
 	catchup->entry->conn->catching_up--;
+	conn_watch_drain(catchup->entry->conn);
 	catchup->entry = NULL;
 	list_remove(&catchup->queued);
 	loop_timer_destroy(&catchup->retry);

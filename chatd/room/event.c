@@ -12,10 +12,19 @@ void room_info_of(const struct room_row *row, struct room_info *ret_info)
 		.archived = row->archived_ms != 0,
 		.last_seq = row->last_seq,
 		.member_version = row->member_version,
+		.version = row->version,
 	};
 	if (row->alias.len > 0 && row->alias.len < sizeof(ret_info->alias)) {
 		memcpy(ret_info->alias, row->alias.ptr, row->alias.len);
 	}
+}
+
+void room_info_set(struct room_info *info, const struct room_info *from)
+{
+	memcpy(info->alias, from->alias, sizeof(info->alias));
+	info->encrypted = from->encrypted;
+	info->archived = from->archived;
+	info->version = from->version;
 }
 
 static void room_event_release(struct bus_event *base)

@@ -35,3 +35,12 @@ void fanout_notice(
 	}
 	outmsg_local_done(&local);
 }
+
+void fanout_all(struct local_room *room, struct outmsg *msg)
+{
+	struct outmsg_local *local = outmsg_local_create(msg);
+	for (uint32_t i = 0; i < room->count; i++) {
+		conn_send_local(room->entries[i]->conn, local);
+	}
+	outmsg_local_done(&local);
+}

@@ -3,8 +3,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "chatd/room/home_call.h"
 #include "chatd/room/home_room.h"
-#include "chatd/room/render.h"
 #include "lib/base/err.h"
 #include "lib/base/log.h"
 #include "lib/metrics/metrics.h"
@@ -25,11 +25,12 @@ struct homes {
 	struct map rooms;
 	struct list queue; /* home_send */
 	size_t queued;
-	size_t calls; /* membership changes under way */
+	size_t changes; /* of rooms, under way in the store */
 	struct loop_defer gather;
 	struct loop_timer *again, *idle;
 	bool in_flight;
 	bool stopped; /* nothing is tried again */
+	struct log_rate trouble;
 	struct store_append append;
 	struct arena *arena; /* of append: why the store failed */
 	struct append_item items[BATCH_MAX];
@@ -46,7 +47,7 @@ static void call_return(struct mail *mail)
 	call->done(call, call->err);
 }
 
-static void call_answer(struct home_call *call, int err)
+void home_call_answer(struct home_call *call, int err)
 {
 	call->err = err;
 	if (call->from == call->home) {
@@ -56,7 +57,7 @@ static void call_answer(struct home_call *call, int err)
 	}
 }
 
-static void call_go(struct services *sv, struct home_call *call, const struct uuid *room,
+void home_call_go(struct services *sv, struct home_call *call, const struct uuid *room,
 	home_done_fn done, mail_fn run)
 {
 	call->from = sv;
@@ -72,14 +73,19 @@ static struct bytes room_key(const struct map_node *node)
 	return uuid_bytes(&CONTAINER_OF(node, const struct home_room, node)->id);
 }
 
-static struct home_room *homes_room(struct homes *homes, const struct uuid *id)
+struct home_room *homes_find(const struct homes *homes, const struct uuid *id)
 {
 	struct map_node *node = map_find(&homes->rooms, uuid_bytes(id));
-	if (node != NULL) {
-		return CONTAINER_OF(node, struct home_room, node);
+	return node != NULL ? CONTAINER_OF(node, struct home_room, node) : NULL;
+}
+
+struct home_room *homes_room(struct homes *homes, const struct uuid *id)
+{
+	struct home_room *room = homes_find(homes, id);
+	if (room == NULL) {
+		room = home_room_create(homes->sv, id);
+		map_insert(&homes->rooms, &room->node);
 	}
-	struct home_room *room = home_room_create(homes->sv, id);
-	map_insert(&homes->rooms, &room->node);
 	return room;
 }
 
@@ -107,7 +113,7 @@ static void homes_answer_batch(struct homes *homes, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		struct home_send *send = homes->sends[i];
 		send->item = homes->items[i];
-		call_answer(&send->call, 0);
+		home_call_answer(&send->call, 0);
 	}
 }
 
@@ -121,8 +127,7 @@ static struct home_room *homes_take_stored(struct homes *homes, const struct app
 		room = homes_room(homes, &item->room);
 		home_room_stored(room, item);
 	} else if (item->outcome == APPEND_REPEATED) {
-		struct map_node *node = map_find(&homes->rooms, uuid_bytes(&item->room));
-		room = node != NULL ? CONTAINER_OF(node, struct home_room, node) : NULL;
+		room = homes_find(homes, &item->room);
 		if (room != NULL) {
 			home_room_repeated(room, item);
 		}
@@ -172,7 +177,7 @@ static void homes_fail_batch(struct homes *homes, size_t count, int err)
 		if (send_tries_again(send, err, now) && !homes->stopped) {
 			list_append(&again, &send->node);
 		} else {
-			call_answer(&send->call, send->give_up_us != 0 ? ERR_UNCERTAIN : err);
+			home_call_answer(&send->call, send->give_up_us != 0 ? ERR_UNCERTAIN : err);
 		}
 	}
 	struct list_node *node;
@@ -185,10 +190,17 @@ static void homes_fail_batch(struct homes *homes, size_t count, int err)
 	loop_defer(homes->sv->loop, &homes->gather, LOOP_GATHER);
 }
 
-static void homes_log_failure(const struct homes *homes, size_t count, int err)
+static void homes_log_failure(struct homes *homes, size_t count, int err)
 {
+	char room[UUID_TEXT_SIZE];
+	uint64_t more;
+	if (!log_rate_allows(&homes->trouble, loop_now_us(homes->sv->loop), &more)) {
+		return;
+	}
+	uuid_format(&homes->sends[0]->item.room, room);
 	log_event(LOG_ERROR, "messages not stored", LOG_STR("error", err_code(err)),
-		LOG_STR("why", homes->append.call.why), LOG_INT("count", count));
+		LOG_STR("why", homes->append.call.why), LOG_INT("count", count),
+		LOG_STR("room", room), LOG_INT("more", more));
 }
 
 static void homes_on_append(struct store_call *call, int err)
@@ -268,118 +280,7 @@ void home_send(struct services *sv, struct home_send *send, home_done_fn done)
 		send_take(sv->homes, send);
 		return;
 	}
-	call_go(sv, &send->call, &send->item.room, done, send_run);
-}
-
-/* ---- membership ---- */
-
-static void join_publish(const struct home_join *join)
-{
-	struct services *sv = join->call.home;
-	struct room_info info;
-	room_info_of(&join->add.row, &info);
-	struct home_room *room = homes_room(sv->homes, &info.id);
-	home_room_member_version(room, info.member_version);
-	struct arena *arena = arena_create(0);
-	struct hub_message notice =
-		render_member_notice(arena, "UserJoined", &join->add.user, &info.id);
-	struct outmsg *msg = room_encode(&notice);
-	struct room_event *told = room_event_create(ROOM_MEMBER_ADDED, &info, outmsg_ref(msg));
-	told->user = join->add.user;
-	if (join->invited) {
-		outmsg_unref(&msg);
-		struct hub_message created = render_room_created(arena, &join->add.row);
-		msg = room_encode(&created);
-	}
-	struct room_event *bound = room_event_create(ROOM_MEMBER_BOUND, &info, msg);
-	bound->user = join->add.user;
-	bound->except = join->except;
-	arena_destroy(&arena);
-	bus_broadcast(sv->bus, &bound->base);
-	bus_publish(sv->bus, &info.id, &told->base);
-}
-
-static void join_done(struct store_call *call, int err)
-{
-	struct store_member_add *add = CONTAINER_OF(call, struct store_member_add, call);
-	struct home_join *join = CONTAINER_OF(add, struct home_join, add);
-	join->call.home->homes->calls--;
-	if (err == 0 && add->added) {
-		join_publish(join);
-	}
-	call_answer(&join->call, err);
-}
-
-static void join_run(struct mail *mail)
-{
-	struct home_call *call = CONTAINER_OF(mail, struct home_call, mail);
-	struct home_join *join = CONTAINER_OF(call, struct home_join, call);
-	struct services *sv = call->home;
-	if (join->announce) {
-		join_publish(join);
-		call_answer(call, 0);
-		return;
-	}
-	store_call_init(&join->add.call, services_mailbox(sv), join->arena, join_done);
-	int err = store_member_add(sv->store, &join->add);
-	if (err != 0) {
-		call_answer(call, err);
-		return;
-	}
-	sv->homes->calls++;
-}
-
-void home_join(struct services *sv, struct home_join *join, home_done_fn done)
-{
-	call_go(sv, &join->call, &join->add.room, done, join_run);
-}
-
-static void leave_publish(const struct home_leave *leave)
-{
-	struct services *sv = leave->call.home;
-	struct room_info info;
-	room_info_of(&leave->remove.row, &info);
-	struct home_room *room = homes_room(sv->homes, &info.id);
-	home_room_member_version(room, info.member_version);
-	struct arena *arena = arena_create(0);
-	struct hub_message notice =
-		render_member_notice(arena, "UserLeft", &leave->remove.user, &info.id);
-	struct room_event *event =
-		room_event_create(ROOM_MEMBER_REMOVED, &info, room_encode(&notice));
-	event->user = leave->remove.user;
-	event->except = leave->except;
-	arena_destroy(&arena);
-	bus_publish(sv->bus, &info.id, &event->base);
-}
-
-static void leave_done(struct store_call *call, int err)
-{
-	struct store_member_remove *remove = CONTAINER_OF(call, struct store_member_remove, call);
-	struct home_leave *leave = CONTAINER_OF(remove, struct home_leave, remove);
-	leave->call.home->homes->calls--;
-	if (err == 0) {
-		leave_publish(leave);
-	}
-	call_answer(&leave->call, err);
-}
-
-static void leave_run(struct mail *mail)
-{
-	struct home_call *call = CONTAINER_OF(mail, struct home_call, mail);
-	struct home_leave *leave = CONTAINER_OF(call, struct home_leave, call);
-	struct services *sv = call->home;
-	store_call_init(&leave->remove.call, services_mailbox(sv), leave->arena, leave_done);
-	int err = store_member_remove(sv->store, &leave->remove);
-	if (err != 0) {
-		call_answer(call, err);
-		return;
-	}
-	sv->homes->calls++;
-}
-
-void home_leave(struct services *sv, struct home_leave *leave, home_done_fn done)
-{
-	call_go(sv, &leave->call, &leave->remove.room, done, leave_run);
+	home_call_go(sv, &send->call, &send->item.room, done, send_run);
 }
 
 /* ---- subscriptions ---- */
@@ -390,14 +291,18 @@ static void subscribe_run(struct mail *mail)
 	struct home_subscribe *subscribe = CONTAINER_OF(call, struct home_subscribe, call);
 	struct services *sv = call->home;
 	struct home_room *room = homes_room(sv->homes, &subscribe->info.id);
+	if (room->deleted) {
+		home_call_answer(call, ERR_NOT_FOUND);
+		return;
+	}
 	bus_subscribe(sv->bus, &subscribe->info.id, call->from->worker);
 	home_room_subscribed(room, &subscribe->info);
-	call_answer(call, 0);
+	home_call_answer(call, 0);
 }
 
 void home_subscribe(struct services *sv, struct home_subscribe *subscribe, home_done_fn done)
 {
-	call_go(sv, &subscribe->call, &subscribe->info.id, done, subscribe_run);
+	home_call_go(sv, &subscribe->call, &subscribe->info.id, done, subscribe_run);
 }
 
 struct unsubscribe_mail {
@@ -412,9 +317,9 @@ static void unsubscribe_run(struct mail *mail)
 	struct unsubscribe_mail *gone = CONTAINER_OF(mail, struct unsubscribe_mail, mail);
 	struct services *sv = gone->home;
 	bus_unsubscribe(sv->bus, &gone->room, gone->worker);
-	struct map_node *node = map_find(&sv->homes->rooms, uuid_bytes(&gone->room));
-	if (node != NULL) {
-		home_room_unsubscribed(CONTAINER_OF(node, struct home_room, node));
+	struct home_room *room = homes_find(sv->homes, &gone->room);
+	if (room != NULL) {
+		home_room_unsubscribed(room);
 	}
 	free(gone);
 }
@@ -483,11 +388,22 @@ void homes_stop(struct homes *homes)
 	while ((node = list_pop(&homes->queue)) != NULL) {
 		struct home_send *send = CONTAINER_OF(node, struct home_send, node);
 		homes->queued--;
-		call_answer(&send->call, send->give_up_us != 0 ? ERR_UNCERTAIN : ERR_UNAVAILABLE);
+		home_call_answer(
+			&send->call, send->give_up_us != 0 ? ERR_UNCERTAIN : ERR_UNAVAILABLE);
 	}
+}
+
+void homes_change_begins(struct homes *homes)
+{
+	homes->changes++;
+}
+
+void homes_change_ends(struct homes *homes)
+{
+	homes->changes--;
 }
 
 size_t homes_pending(const struct homes *homes)
 {
-	return homes->queued + homes->calls + (homes->in_flight ? homes->append.count : 0);
+	return homes->queued + homes->changes + (homes->in_flight ? homes->append.count : 0);
 }

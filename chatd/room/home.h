@@ -16,7 +16,7 @@ void homes_destroy(struct homes **homes);
 /* The process ends: what waits is answered (ERR_UNAVAILABLE, or ERR_UNCERTAIN where it may have
  * been committed), and nothing is tried again. */
 void homes_stop(struct homes *homes);
-/* Messages and membership changes that are not answered yet. */
+/* Messages and changes of rooms that are not answered yet. */
 size_t homes_pending(const struct homes *homes);
 
 struct home_call;
@@ -58,14 +58,49 @@ void home_join(struct services *sv, struct home_join *join, home_done_fn done);
 /* A user leaves a room. */
 struct home_leave {
 	struct home_call call;
-	struct store_member_remove remove; /* in: room, user */
+	struct store_member_remove remove; /* in: room, user, actor, even_direct */
 	struct arena *arena;
 	struct uuid except; /* the connection that asks: it is not told, but loses the room */
 };
 void home_leave(struct services *sv, struct home_leave *leave, home_done_fn done);
 
+/* What is set of a room changes: its members get RoomUpdated(room). */
+struct home_update {
+	struct home_call call;
+	struct store_room_update update; /* in and out: see store_rooms.h */
+	struct arena *arena;
+};
+void home_update(struct services *sv, struct home_update *update, home_done_fn done);
+
+/* A participant gets another role: the members get RoomUpdated(room). */
+struct home_role {
+	struct home_call call;
+	struct store_member_role role; /* in and out: see store_rooms.h */
+	struct arena *arena;
+};
+void home_role(struct services *sv, struct home_role *role, home_done_fn done);
+
+/* A room is deleted: its members get RoomDeleted(roomId), behind all messages that were stored, and
+ * lose it. Messages that wait answer APPEND_NOT_MEMBER. */
+struct home_delete {
+	struct home_call call;
+	struct store_room_delete remove; /* in and out: see store_rooms.h */
+	struct arena *arena;
+};
+void home_delete(struct services *sv, struct home_delete *remove, home_done_fn done);
+
+/* Something without a number for the members of a room that are connected, in the order of the
+ * room.
+ */
+struct home_notice {
+	struct home_call call;
+	struct uuid room;
+	struct outmsg *msg; /* the home takes over the reference */
+};
+void home_notice(struct services *sv, struct home_notice *notice, home_done_fn done);
+
 /* A worker wants a room's events from now on. info: the room as the worker knows it; what the home
- * knows comes back. */
+ * knows comes back. ERR_NOT_FOUND: it was deleted meanwhile, there will be none. */
 struct home_subscribe {
 	struct home_call call;
 	struct room_info

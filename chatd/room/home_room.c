@@ -53,7 +53,8 @@ void home_room_destroy(struct home_room **room)
 
 bool home_room_idle(const struct home_room *room, uint64_t now_us, uint64_t idle_us)
 {
-	return room->subscribers == 0 && room->reading == NULL && room->builder.count == 0 &&
+	bool wanted = room->subscribers > 0 && !room->deleted;
+	return !wanted && room->reading == NULL && room->builder.count == 0 &&
 	       now_us - room->used_us >= idle_us;
 }
 
@@ -97,13 +98,16 @@ static void room_build(struct home_room *room, const struct message_row *row)
 	}
 }
 
-/* Delivers what waited and whose turn has come. */
+/* Delivers what waited and whose turn has come. A change that was told meanwhile holds for it too:
+ * who was removed is gone, who was added is not live yet. */
 static void room_take_waiting(struct home_room *room)
 {
 	struct feed_item *item;
 	while ((item = feed_take(&room->feed)) != NULL) {
 		room_publish_built(room);
-		room->member_version = item->member_version;
+		if (item->member_version > room->member_version) {
+			room->member_version = item->member_version;
+		}
 		room_publish(room, item->msg, item->seq, item->seq);
 		item->msg = NULL;
 		feed_delivered(&room->feed, item->seq);
@@ -212,8 +216,19 @@ static void hole_look(struct home_room *room)
 
 /* ---- public ---- */
 
+static void room_set_version(struct home_room *room, uint64_t version)
+{
+	if (version != room->member_version) {
+		room_publish_built(room);
+		room->member_version = version;
+	}
+}
+
 void home_room_stored(struct home_room *room, const struct append_item *item)
 {
+	if (room->deleted) {
+		return;
+	}
 	struct message_row row = {
 		.room = item->room,
 		.seq = item->seq,
@@ -238,7 +253,7 @@ void home_room_stored(struct home_room *room, const struct append_item *item)
 		hole_arm(room, HOLE_WAIT_US);
 		return;
 	case FEED_DELIVER:
-		home_room_member_version(room, item->member_version);
+		room_set_version(room, item->member_version);
 		room_deliver(room, &row);
 		return;
 	}
@@ -258,13 +273,41 @@ void home_room_flush(struct home_room *room)
 	room_publish_built(room);
 }
 
-void home_room_member_version(struct home_room *room, uint64_t version)
+void home_room_changed(struct home_room *room, const struct room_info *info)
 {
 	room->used_us = loop_now_us(room->sv->loop);
-	if (version != room->member_version) {
-		room_publish_built(room);
-		room->member_version = version;
+	room_publish_built(room);
+	room->member_version = info->member_version;
+	if (info->version >= room->set.version) {
+		room->set = *info;
 	}
+}
+
+static void room_forget_feed(struct home_room *room)
+{
+	if (room->reading != NULL) {
+		room->reading->room = NULL;
+		room->reading = NULL;
+	}
+	loop_timer_destroy(&room->hole_timer);
+	feed_finish(&room->feed);
+	feed_init(&room->feed);
+}
+
+void home_room_delete(struct home_room *room)
+{
+	room->used_us = loop_now_us(room->sv->loop);
+	room_publish_built(room);
+	/* The numbers before what waits will never come: its senders were told that it is stored.
+	 */
+	while (!list_empty(&room->feed.waiting)) {
+		const struct feed_item *first =
+			CONTAINER_OF(list_first(&room->feed.waiting), struct feed_item, node);
+		feed_skip_to(&room->feed, first->seq);
+		room_take_waiting(room);
+	}
+	room_forget_feed(room);
+	room->deleted = true;
 }
 
 void home_room_subscribed(struct home_room *room, struct room_info *info)
@@ -281,6 +324,11 @@ void home_room_subscribed(struct home_room *room, struct room_info *info)
 	}
 	if (room->member_version == 0) {
 		room->member_version = info->member_version;
+	}
+	if (info->version >= room->set.version) {
+		room->set = *info;
+	} else {
+		room_info_set(info, &room->set);
 	}
 	info->last_seq = room->feed.next - 1;
 	info->member_version = room->member_version;

@@ -18,6 +18,8 @@ struct home_room {
 	struct services *sv;
 	struct feed feed;
 	uint64_t member_version; /* 0: not known yet */
+	struct room_info set; /* what is set of it, as of the latest version heard of */
+	bool deleted; /* for good: nothing is delivered any more, and nobody may subscribe */
 	/* What is delivered in this turn and not published yet. */
 	struct outmsg_builder builder;
 	uint64_t first_seq, last_seq;
@@ -32,7 +34,8 @@ struct home_room {
 struct home_room *home_room_create(struct services *sv, const struct uuid *id);
 /* A read under way ends by itself. */
 void home_room_destroy(struct home_room **room);
-/* Nobody is subscribed, nothing is under way, and it was not used for idle_us. */
+/* Nobody is subscribed, nothing is under way, and it was not used for idle_us. A deleted one is
+ * kept so long for those who come with what they read before. */
 bool home_room_idle(const struct home_room *room, uint64_t now_us, uint64_t idle_us);
 
 /* A message of the room was stored. Delivered in its turn; published by the next home_room_flush().
@@ -42,8 +45,11 @@ void home_room_stored(struct home_room *room, const struct append_item *item);
  * heard of it. */
 void home_room_repeated(struct home_room *room, const struct append_item *item);
 void home_room_flush(struct home_room *room);
-/* The room's membership has a new version: what is delivered before it is published first. */
-void home_room_member_version(struct home_room *room, uint64_t version);
+/* A change was stored, after which the room is as info says: what is delivered before is published
+ * first. */
+void home_room_changed(struct home_room *room, const struct room_info *info);
+/* The room was deleted: what was stored is published, then its feed is forgotten. */
+void home_room_delete(struct home_room *room);
 /* A worker subscribed, knowing the room as info says; info becomes what the home knows. */
 void home_room_subscribed(struct home_room *room, struct room_info *info);
 void home_room_unsubscribed(struct home_room *room);

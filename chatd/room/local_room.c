@@ -4,11 +4,14 @@
 #include <stdlib.h>
 
 #include "chatd/room/home.h"
+#include "chatd/room/render.h"
 #include "lib/base/err.h"
 #include "lib/base/log.h"
 
 /* While the store does not answer, the participants are asked for again after this. */
 #define CHECK_RETRY_US 500000
+/* Notices that may wait until the participants are known; further ones are dropped. */
+#define NOTICES_MAX 256
 
 /* A question to the home, which may outlive the room. */
 struct subscription {
@@ -33,12 +36,36 @@ struct local_room *local_room_find(struct rooms *rooms, const struct uuid *id)
 	return node != NULL ? CONTAINER_OF(node, struct local_room, by_id) : NULL;
 }
 
+/* The room was deleted, and this worker was not told, or not yet. */
+static void end_missing(struct local_room *room)
+{
+	struct arena *arena = arena_create(0);
+	struct hub_message notice = render_room_deleted(arena, &room->info.id);
+	struct outmsg *msg = room_encode(&notice);
+	arena_destroy(&arena);
+	local_room_end(room, msg);
+	outmsg_unref(&msg);
+}
+
+static void subscription_take(struct local_room *room, const struct room_info *info)
+{
+	local_room_set(room, info);
+	room->info.last_seq = info->last_seq;
+	if (room->info.member_version != info->member_version) {
+		room->info.member_version = info->member_version;
+		local_room_check_members(room);
+	} else {
+		local_room_set_state(room, LOCAL_FOLLOWING);
+		local_room_catch_up_all(room);
+	}
+}
+
 static void subscription_done(struct home_call *call, int err)
 {
 	struct home_subscribe *subscribe = CONTAINER_OF(call, struct home_subscribe, call);
 	struct subscription *asked = CONTAINER_OF(subscribe, struct subscription, subscribe);
 	struct rooms *rooms = asked->rooms;
-	assert(err == 0);
+	assert(err == 0 || err == ERR_NOT_FOUND);
 	rooms->pending--;
 	struct local_room *room = local_room_find(rooms, &subscribe->info.id);
 	if (room == NULL || room->asked != asked) {
@@ -47,13 +74,10 @@ static void subscription_done(struct home_call *call, int err)
 		return;
 	}
 	room->asked = NULL;
-	room->info.last_seq = subscribe->info.last_seq;
-	if (room->info.member_version != subscribe->info.member_version) {
-		room->info.member_version = subscribe->info.member_version;
-		local_room_check_members(room);
+	if (err != 0) {
+		end_missing(room);
 	} else {
-		local_room_set_state(room, LOCAL_FOLLOWING);
-		local_room_catch_up_all(room);
+		subscription_take(room, &subscribe->info);
 	}
 	free(asked);
 }
@@ -62,16 +86,15 @@ struct local_room *local_room_get(struct rooms *rooms, const struct room_info *i
 {
 	struct local_room *room = local_room_find(rooms, &info->id);
 	if (room != NULL) {
+		local_room_set(room, info);
 		return room;
 	}
 	room = mem_zalloc(sizeof(*room));
 	room->rooms = rooms;
 	room->info = *info;
+	list_init(&room->notices);
 	map_insert(&rooms->by_id, &room->by_id);
-	if (info->alias[0] != '\0' && map_find(&rooms->by_alias, bytes_str(info->alias)) == NULL) {
-		map_insert(&rooms->by_alias, &room->by_alias);
-		room->in_aliases = true;
-	}
+	local_room_list(room, false);
 	struct subscription *asked = mem_zalloc(sizeof(*asked));
 	asked->rooms = rooms;
 	asked->subscribe.info = *info;
@@ -81,14 +104,65 @@ struct local_room *local_room_get(struct rooms *rooms, const struct room_info *i
 	return room;
 }
 
+/* ---- notices ---- */
+
+struct waiting_notice {
+	struct list_node node;
+	struct room_event *event;
+};
+
+static struct room_event *notices_pop(struct local_room *room)
+{
+	struct list_node *node = list_pop(&room->notices);
+	if (node == NULL) {
+		return NULL;
+	}
+	struct waiting_notice *waiting = CONTAINER_OF(node, struct waiting_notice, node);
+	struct room_event *event = waiting->event;
+	free(waiting);
+	room->notice_count--;
+	return event;
+}
+
+static void notices_drop(struct local_room *room)
+{
+	struct room_event *event;
+	while ((event = notices_pop(room)) != NULL) {
+		bus_event_unref(&event->base);
+	}
+}
+
+static void notices_send(struct local_room *room)
+{
+	struct room_event *event;
+	while ((event = notices_pop(room)) != NULL) {
+		fanout_notice(room, event, NULL);
+		bus_event_unref(&event->base);
+	}
+}
+
+void local_room_notify(struct local_room *room, struct room_event *event)
+{
+	if (room->state != LOCAL_CHECKING) {
+		fanout_notice(room, event, NULL);
+	} else if (room->notice_count < NOTICES_MAX) {
+		struct waiting_notice *waiting = mem_zalloc(sizeof(*waiting));
+		bus_event_ref(&event->base);
+		waiting->event = event;
+		list_append(&room->notices, &waiting->node);
+		room->notice_count++;
+	}
+}
+
+/* ---- entries ---- */
+
 static void local_room_free(struct local_room *room)
 {
 	struct rooms *rooms = room->rooms;
 	home_unsubscribe(rooms->sv, &room->info.id);
 	map_remove(&rooms->by_id, &room->by_id);
-	if (room->in_aliases) {
-		map_remove(&rooms->by_alias, &room->by_alias);
-	}
+	local_room_unlist(room);
+	notices_drop(room);
 	loop_timer_destroy(&room->check_retry);
 	free(room->entries);
 	free(room);
@@ -112,6 +186,19 @@ void local_room_remove(struct local_room *room, struct room_entry *entry)
 	last->index = entry->index;
 	if (room->count == 0) {
 		local_room_free(room);
+	}
+}
+
+/* Whoever waits for an entry is told, and may go on with its connection: the room is looked for
+ * anew each time. */
+void local_room_end(struct local_room *room, struct outmsg *msg)
+{
+	struct rooms *rooms = room->rooms;
+	struct uuid id = room->info.id;
+	fanout_all(room, msg);
+	while ((room = local_room_find(rooms, &id)) != NULL) {
+		struct room_entry *entry = room->entries[room->count - 1];
+		rooms_leave(&entry);
 	}
 }
 
@@ -180,6 +267,7 @@ static void check_settled(struct local_room *room, uint64_t version)
 		return;
 	}
 	local_room_set_state(room, LOCAL_FOLLOWING);
+	notices_send(room);
 	local_room_catch_up_all(room);
 }
 
@@ -192,7 +280,9 @@ static void check_done(struct store_call *call, int err)
 	struct local_room *room = local_room_find(rooms, &list->room);
 	if (room != NULL && room->check == check) {
 		room->check = NULL;
-		if (err != 0) {
+		if (err == ERR_NOT_FOUND) {
+			end_missing(room);
+		} else if (err != 0) {
 			check_later(room);
 		} else if (drop_strangers(room, list)) {
 			check_settled(room, list->member_version);
@@ -248,7 +338,7 @@ static void audit_done(struct store_call *call, int err)
 	check->rooms->pending--;
 	if (version != 0) {
 		room->audit_version = 0;
-		if (err != 0) {
+		if (err != 0) { /* tried again there, where it may help */
 			local_room_check_members(room);
 		} else if (drop_strangers(room, list) && list->member_version < version) {
 			audit_start(room, version);

@@ -22,7 +22,9 @@ static struct value optional_time(int64_t ms)
 
 static void put_body(struct arena *arena, struct value *out, const struct message_row *row)
 {
-	if (row->encrypted) {
+	if (row->deleted_ms != 0) {
+		value_put(out, "content", value_text(BYTES_NONE));
+	} else if (row->encrypted) {
 		value_put(out, "encryptedContent", value_text(row->content));
 		value_put(out, "nonce", value_text(row->nonce));
 		value_put(out, "authTag", optional_text(row->auth_tag));
@@ -32,6 +34,17 @@ static void put_body(struct arena *arena, struct value *out, const struct messag
 	struct value attachment;
 	if (row->attachment.len > 0 && json_read(arena, row->attachment, &attachment, NULL) == 0) {
 		value_put(out, "attachment", attachment);
+	}
+}
+
+/* Each frame of fan-out would carry them for nothing: a message that is sent first has neither. */
+static void put_changes(struct value *out, const struct message_row *row)
+{
+	if (row->edited_ms != 0) {
+		value_put(out, "editedAt", value_time(row->edited_ms));
+	}
+	if (row->deleted_ms != 0) {
+		value_put(out, "deletedAt", value_time(row->deleted_ms));
 	}
 }
 
@@ -52,6 +65,7 @@ struct value render_message(
 	value_put(&out, "clientMessageId", optional_text(row->client_message_id));
 	value_put(&out, "sentAt", value_time(row->sent_ms));
 	put_body(arena, &out, row);
+	put_changes(&out, row);
 	return out;
 }
 
@@ -102,6 +116,16 @@ struct hub_message render_receive_message(
 	return message;
 }
 
+struct hub_message render_replayed_message(
+	struct arena *arena, const struct store *store, const struct message_row *row)
+{
+	struct hub_message message = invocation(arena, "ReceiveMessage", 1);
+	struct value replayed = render_message(arena, store, row);
+	value_put(&replayed, "replayed", value_bool(true));
+	value_add(&message.arguments, replayed);
+	return message;
+}
+
 struct hub_message render_member_notice(
 	struct arena *arena, const char *target, const struct uuid *user, const struct uuid *room)
 {
@@ -111,9 +135,27 @@ struct hub_message render_member_notice(
 	return message;
 }
 
+static struct hub_message room_notice(
+	struct arena *arena, const char *target, const struct room_row *row)
+{
+	struct hub_message message = invocation(arena, target, 1);
+	value_add(&message.arguments, render_room(arena, row));
+	return message;
+}
+
 struct hub_message render_room_created(struct arena *arena, const struct room_row *row)
 {
-	struct hub_message message = invocation(arena, "RoomCreated", 1);
-	value_add(&message.arguments, render_room(arena, row));
+	return room_notice(arena, "RoomCreated", row);
+}
+
+struct hub_message render_room_updated(struct arena *arena, const struct room_row *row)
+{
+	return room_notice(arena, "RoomUpdated", row);
+}
+
+struct hub_message render_room_deleted(struct arena *arena, const struct uuid *room)
+{
+	struct hub_message message = invocation(arena, "RoomDeleted", 1);
+	value_add(&message.arguments, render_uuid(arena, room));
 	return message;
 }

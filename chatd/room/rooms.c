@@ -126,12 +126,12 @@ void rooms_drop(struct conn *conn)
 	}
 }
 
-void rooms_restore(struct conn *conn, const struct room_of_user *rooms, size_t count)
+void rooms_restore(struct conn *conn, const struct room_row *rooms, size_t count)
 {
 	bool none = list_empty(&conn->rooms); /* else some were joined meanwhile */
 	for (size_t i = 0; i < count; i++) {
 		struct room_info info;
-		room_info_of(&rooms[i].room, &info);
+		room_info_of(&rooms[i], &info);
 		if (none || rooms_entry_by_id(conn, &info.id) == NULL) {
 			entry_create(conn, &info, ENTRY_HELD);
 		}
@@ -308,10 +308,11 @@ static void on_messages(struct rooms *rooms, const struct room_event *event)
 	}
 }
 
-/* A change that was told in its turn, and not missed. */
-static void note_version(struct local_room *room, uint64_t version)
+/* A change that was told in its turn raised the version by so much; where that is not what came,
+ * another one was missed. */
+static void note_version(struct local_room *room, uint64_t version, uint64_t by)
 {
-	if (room->state == LOCAL_FOLLOWING && version != room->info.member_version + 1) {
+	if (room->state == LOCAL_FOLLOWING && version != room->info.member_version + by) {
 		room->info.member_version = version;
 		local_room_check_members(room);
 		return;
@@ -325,8 +326,9 @@ static void on_added(struct rooms *rooms, const struct room_event *event)
 	if (room == NULL || room->state == LOCAL_JOINING) {
 		return;
 	}
+	local_room_set(room, &event->info);
 	fanout_notice(room, event, &event->user);
-	note_version(room, event->info.member_version);
+	note_version(room, event->info.member_version, 1);
 }
 
 static void send_one(struct conn *conn, struct outmsg *msg)
@@ -372,16 +374,47 @@ static void on_removed(struct rooms *rooms, const struct room_event *event)
 		return;
 	}
 	if (room->state != LOCAL_JOINING) {
+		local_room_set(room, &event->info);
 		fanout_notice(room, event, NULL);
-		note_version(room, event->info.member_version);
+		note_version(room, event->info.member_version, 1);
 	}
 	drop_user(rooms, &event->user, &event->info.id);
+}
+
+static void on_updated(struct rooms *rooms, struct room_event *event)
+{
+	struct local_room *room = local_room_find(rooms, &event->info.id);
+	if (room == NULL || room->state == LOCAL_JOINING) {
+		return; /* the home's answer will say how it is set */
+	}
+	local_room_set(room, &event->info);
+	note_version(room, event->info.member_version, event->raised ? 1 : 0);
+	local_room_notify(room, event);
+}
+
+static void on_notice(struct rooms *rooms, struct room_event *event)
+{
+	struct local_room *room = local_room_find(rooms, &event->info.id);
+	if (room == NULL || room->state == LOCAL_JOINING) {
+		return;
+	}
+	note_version(room, event->info.member_version, 0);
+	local_room_notify(room, event);
+}
+
+/* For good, whatever it is doing here: an id is never used again. */
+static void on_deleted(struct rooms *rooms, const struct room_event *event)
+{
+	struct local_room *room = local_room_find(rooms, &event->info.id);
+	if (room != NULL) {
+		local_room_end(room, event->msg);
+	}
 }
 
 void rooms_receive(void *ctx, struct bus_event *base)
 {
 	struct rooms *rooms = ctx;
-	const struct room_event *event = CONTAINER_OF(base, const struct room_event, base);
+	struct room_event *event = CONTAINER_OF(base, struct room_event, base);
 	switch ((enum room_event_kind)base->kind) {
 	case ROOM_MESSAGES:
 		on_messages(rooms, event);
@@ -394,6 +427,15 @@ void rooms_receive(void *ctx, struct bus_event *base)
 		break;
 	case ROOM_MEMBER_REMOVED:
 		on_removed(rooms, event);
+		break;
+	case ROOM_UPDATED:
+		on_updated(rooms, event);
+		break;
+	case ROOM_DELETED:
+		on_deleted(rooms, event);
+		break;
+	case ROOM_NOTICE:
+		on_notice(rooms, event);
 		break;
 	}
 }

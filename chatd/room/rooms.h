@@ -76,7 +76,7 @@ const struct room_info *rooms_entry_info(const struct room_entry *entry);
 uint64_t rooms_entry_head(const struct room_entry *entry);
 
 /* The rooms of a user at connect: held entries. */
-void rooms_restore(struct conn *conn, const struct room_of_user *rooms, size_t count);
+void rooms_restore(struct conn *conn, const struct room_row *rooms, size_t count);
 /* The hold is over: what came since is sent. */
 void rooms_hold_over(struct conn *conn);
 /* A new entry, live from the number after info->last_seq on; held: rooms_attach() comes at once and

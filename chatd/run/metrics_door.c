@@ -33,6 +33,7 @@ int metrics_door_open(struct services *sv, struct metrics_door **ret_door, struc
 		.loop = sv->loop,
 		.pool = sv->streams,
 		.clock = sv->clock,
+		.number = sv->worker,
 		.handler = &metrics_handler,
 		.ctx = sv,
 	};

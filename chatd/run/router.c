@@ -1,27 +1,57 @@
 #include "chatd/run/router.h"
 
+#include "chatd/auth/cors.h"
 #include "chatd/hub/endpoint.h"
 #include "chatd/op/services.h"
 #include "chatd/rest/rest.h"
+#include "lib/base/arena.h"
+
+#define HUB_METHODS "GET, POST, DELETE"
 
 /* The hub reads no bodies: negotiate is answered at once even if an announced body never comes. */
 static enum http_decision on_head(void *ctx, struct http_exchange *exchange, size_t *body_max)
 {
-	(void)body_max;
-	return hub_endpoint_owns(ctx, exchange->path) ? HTTP_ANSWER_NOW : HTTP_READ_BODY;
+	return hub_endpoint_owns(ctx, exchange->path) ? HTTP_ANSWER_NOW
+						      : rest_head(ctx, exchange, body_max);
+}
+
+/* Pages of other origins may read the answer, whoever gives it. */
+static void allow_origin(const struct services *sv, struct http_exchange *exchange)
+{
+	struct buf lines = {0};
+	if (http1_header(&exchange->head.headers, "Origin") == NULL) {
+		return;
+	}
+	cors_write_answer(sv->conf, &exchange->head.headers, &lines);
+	exchange->extra = arena_strdup(exchange->arena, buf_cstr(&lines));
+	buf_finish(&lines);
 }
 
 static void on_request(void *ctx, struct http_exchange *exchange)
 {
 	struct services *sv = ctx;
-	if (hub_endpoint_owns(sv, exchange->path)) {
+	bool hub = hub_endpoint_owns(sv, exchange->path);
+	bool preflight = cors_is_preflight(&exchange->head);
+	if (!preflight) {
+		allow_origin(sv, exchange);
+	}
+	if (hub && preflight) {
+		rest_options(sv, exchange, HUB_METHODS);
+	} else if (hub) {
 		hub_endpoint_request(sv, exchange);
 	} else {
 		rest_request(sv, exchange);
 	}
 }
 
+static const char *fail_body(void *ctx, int status, const char *text, struct buf *body)
+{
+	(void)ctx;
+	return rest_fail_body(status, text, body);
+}
+
 const struct http_handler router_handler = {
 	.on_head = on_head,
 	.on_request = on_request,
+	.fail_body = fail_body,
 };

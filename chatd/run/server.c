@@ -6,13 +6,20 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "chatd/auth/bars.h"
 #include "chatd/auth/jwt.h"
+#include "chatd/auth/limits.h"
 #include "chatd/control/control.h"
 #include "chatd/net/listener.h"
+#include "chatd/op/canary.h"
+#include "chatd/ops/ops.h"
+#include "chatd/run/bars_load.h"
 #include "chatd/run/gather.h"
 #include "chatd/run/metrics_door.h"
 #include "chatd/run/keys.h"
+#include "chatd/run/logging.h"
 #include "chatd/run/process.h"
+#include "chatd/run/reload.h"
 #include "chatd/run/worker.h"
 #include "lib/base/err.h"
 #include "lib/base/ident.h"
@@ -39,6 +46,9 @@ struct server {
 	struct conf *conf;
 	struct jwt_verifier *verifier;
 	struct store *store;
+	struct limits *limits;
+	struct bars *bars;
+	struct canary *canary;
 	struct worker **workers; /* worker_count + 1, the main thread's last */
 	struct mailbox **boxes;
 	struct services **peers;
@@ -51,6 +61,7 @@ struct server {
 	struct metrics_door *metrics_door; /* NULL: not asked for */
 	struct loop_signal *signals[3];
 	struct loop_timer *drain_poll;
+	struct logging logging;
 	uint64_t started_us, drain_until_us;
 	bool aborted;
 	struct buf listening;
@@ -58,7 +69,9 @@ struct server {
 
 static void server_set_state(struct server *server, enum server_state state)
 {
-	log_event(LOG_DEBUG, "server state", LOG_INT("from", server->state), LOG_INT("to", state));
+	static const char *const names[] = {"starting", "serving", "draining", "ending"};
+	log_event(LOG_DEBUG, "server state", LOG_STR("from", names[server->state]),
+		LOG_STR("to", names[state]));
 	server->state = state;
 }
 
@@ -150,79 +163,40 @@ static void server_drain(void *ctx)
 
 /* ---- reload ---- */
 
-static void log_problems(const struct conf_report *problems)
+static int reload(
+	struct server *server, bool apply, setting_visit_fn visit, void *ctx, struct buf *why)
 {
-	for (size_t i = 0; i < problems->count; i++) {
-		log_event(problems->problems[i].warning ? LOG_WARN : LOG_ERROR, "settings",
-			LOG_STR("problem", problems->problems[i].text));
-	}
-}
-
-static void apply_log(const struct conf *conf)
-{
-	log_set_level((enum log_level)conf->log.level);
-	log_set_format(conf->log.format == CONF_LOG_JSON ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
-}
-
-/* What cannot change while the process runs keeps its old value; it is said. */
-static void keep_unreloadable(const struct conf *old, struct conf *fresh)
-{
-	for (size_t i = 0; i < conf_key_count; i++) {
-		const struct conf_key *key = &conf_keys[i];
-		if (!key->reloadable && !conf_same(old, fresh, key)) {
-			log_event(LOG_WARN, "setting needs a restart",
-				LOG_STR("section", key->section), LOG_STR("key", key->key));
-			conf_keep(fresh, old, key);
-		}
-	}
-}
-
-/* What was good with an environment that has to wait for a restart may not be so without it. */
-static int check_kept(const struct conf *fresh, struct buf *why)
-{
-	if (fresh->hub.detailed_errors && fresh->server.environment == CONF_PRODUCTION) {
-		buf_append_str(why, "hub.detailed_errors needs a restart into Development");
-		return ERR_CONFIG;
-	}
-	return 0;
-}
-
-static void server_reload(void *ctx)
-{
-	struct server *server = ctx;
 	struct conf_load_params params = {
 		.path = server->params->config_path,
 		.environment = server->params->environment,
 	};
-	struct conf_report problems = {0};
 	struct conf *fresh = NULL;
 	struct jwt_verifier *verifier = NULL;
-	struct buf why = {0};
-	int err = conf_load(&params, &fresh, &problems);
-	log_problems(&problems);
-	conf_report_finish(&problems);
-	if (err == 0) {
-		keep_unreloadable(server->conf, fresh);
-		err = check_kept(fresh, &why);
-	}
-	if (err == 0) {
-		err = keys_load(fresh, &verifier, NULL, &why);
-	}
-	if (err != 0) {
-		report(err, "reload refused, the old settings stay", &why);
-		buf_finish(&why);
-		conf_unref(&fresh);
-		return;
+	int err = reload_read(&params, server->conf, visit, ctx, apply ? &fresh : NULL,
+		apply ? &verifier : NULL, why);
+	if (err != 0 || !apply) {
+		return err;
 	}
 	conf_unref(&server->conf);
 	jwt_verifier_unref(&server->verifier);
 	server->conf = fresh;
 	server->verifier = verifier;
-	apply_log(fresh);
+	logging_reload(&server->logging, fresh);
 	for (unsigned i = 0; i <= server->worker_count; i++) {
 		worker_reload(server->workers[i], fresh, verifier);
 	}
 	log_event(LOG_INFO, "reloaded");
+	return 0;
+}
+
+static void on_hangup(void *ctx)
+{
+	struct buf why = {0};
+	int err = reload(ctx, true, NULL, NULL, &why);
+	if (err != 0) {
+		report(err, "reload refused, the old settings stay", &why);
+	}
+	buf_finish(&why);
 }
 
 /* ---- what operations ask of the process ---- */
@@ -237,7 +211,19 @@ static void control_gather(void *ctx, gather_collect_fn collect, size_t slot_siz
 
 static int control_ready(void *ctx)
 {
-	return ((struct server *)ctx)->state == SERVER_SERVING;
+	const struct server *server = ctx;
+	return server->state == SERVER_SERVING && !server->main->draining;
+}
+
+static bool control_stopping(void *ctx)
+{
+	return ((struct server *)ctx)->state >= SERVER_DRAINING;
+}
+
+static int control_reload(
+	void *ctx, bool apply, setting_visit_fn visit, void *visit_ctx, struct buf *ret_why)
+{
+	return reload(ctx, apply, visit, visit_ctx, ret_why);
 }
 
 static const char *control_listening(void *ctx)
@@ -274,6 +260,8 @@ static unsigned count_workers(const struct conf *conf)
 static void make_workers(struct server *server)
 {
 	unsigned count = server->worker_count = count_workers(server->conf);
+	server->limits = limits_create();
+	server->bars = bars_create();
 	server->workers = mem_zalloc((count + 1) * sizeof(*server->workers));
 	server->boxes = mem_zalloc((count + 1) * sizeof(*server->boxes));
 	server->peers = mem_zalloc((count + 1) * sizeof(*server->peers));
@@ -287,6 +275,8 @@ static void make_workers(struct server *server)
 		.conf = server->conf,
 		.verifier = server->verifier,
 		.control = &server->control,
+		.limits = server->limits,
+		.bars = server->bars,
 	};
 	random_bytes(&params.incarnation, sizeof(params.incarnation));
 	for (params.worker = 0; params.worker <= count; params.worker++) {
@@ -296,6 +286,8 @@ static void make_workers(struct server *server)
 		worker_fill(server->workers[i]);
 	}
 	server->main = &server->workers[count]->sv;
+	logging_attach(&server->logging, server->main);
+	server->control.log_switch = server->logging.log_switch;
 }
 
 static void on_accept(void *ctx, int fd, const char *peer)
@@ -328,6 +320,14 @@ static int open_listener(struct server *server, struct buf *why)
 	return 0;
 }
 
+static void make_canary(struct server *server)
+{
+	server->canary = canary_create(server->main, listener_address(server->listener, 0));
+	for (unsigned i = 0; i <= server->worker_count; i++) {
+		server->peers[i]->canary = server->canary;
+	}
+}
+
 static void open_signals(struct server *server)
 {
 	struct loop *loop = server->main->loop;
@@ -335,7 +335,7 @@ static void open_signals(struct server *server)
 	signal(SIGXFSZ, SIG_IGN); /* a full quota is an error of the write, not our end */
 	server->signals[0] = loop_signal_open(loop, SIGTERM, server_drain, server);
 	server->signals[1] = loop_signal_open(loop, SIGINT, server_drain, server);
-	server->signals[2] = loop_signal_open(loop, SIGHUP, server_reload, server);
+	server->signals[2] = loop_signal_open(loop, SIGHUP, on_hangup, server);
 }
 
 static int start_workers(struct server *server)
@@ -353,6 +353,8 @@ static void say_ready(struct server *server, bool made_secret)
 {
 	const struct conf *conf = server->conf;
 	server_set_state(server, SERVER_SERVING);
+	/* What deleted rooms left when the last process ended. */
+	op_start(op_create(server->main, &op_room_sweep, NULL), NULL, NULL, NULL);
 	log_event(LOG_INFO, "ready", LOG_STR("listen", buf_cstr(&server->listening)),
 		LOG_STR("control", conf->control.socket), LOG_STR("version", CHATD_VERSION),
 		LOG_STR("metrics", metrics_door_address(server->metrics_door)),
@@ -381,6 +383,10 @@ static int server_start(struct server *server, bool *ret_made, struct buf *why)
 		return err;
 	}
 	make_workers(server);
+	err = bars_load(server->main, why);
+	if (err != 0) {
+		return err;
+	}
 	server->drain_poll = loop_timer_create(server->main->loop, drain_poll, server);
 	open_signals(server);
 	err = control_open(server->main, &server->control_door, why);
@@ -388,6 +394,7 @@ static int server_start(struct server *server, bool *ret_made, struct buf *why)
 		err = open_listener(server, why);
 	}
 	if (err == 0) {
+		make_canary(server);
 		err = metrics_door_open(server->main, &server->metrics_door, why);
 	}
 	if (err == 0) {
@@ -415,6 +422,7 @@ static void stop_workers(struct server *server)
 		worker_join(server->workers[i]);
 	}
 	store_stop(server->store);
+	canary_stop(server->canary);
 	for (unsigned i = 0; i <= server->worker_count; i++) {
 		worker_close(server->workers[i]);
 	}
@@ -423,6 +431,7 @@ static void stop_workers(struct server *server)
 			worker_settle(server->workers[i]);
 		}
 	}
+	canary_destroy(&server->canary);
 	for (unsigned i = 0; i <= server->worker_count; i++) {
 		worker_destroy(&server->workers[i]);
 	}
@@ -431,6 +440,7 @@ static void stop_workers(struct server *server)
 
 static void server_finish(struct server *server)
 {
+	logging_detach(&server->logging);
 	control_close(&server->control_door);
 	metrics_door_close(&server->metrics_door);
 	listener_close(&server->listener);
@@ -439,6 +449,8 @@ static void server_finish(struct server *server)
 	}
 	loop_timer_destroy(&server->drain_poll);
 	stop_workers(server);
+	limits_destroy(&server->limits);
+	bars_destroy(&server->bars);
 	free(server->workers);
 	free(server->boxes);
 	free(server->peers);
@@ -446,6 +458,7 @@ static void server_finish(struct server *server)
 	buf_finish(&server->listening);
 	conf_unref(&server->conf);
 	jwt_verifier_unref(&server->verifier);
+	logging_close(&server->logging);
 }
 
 int server_run(const struct server_params *params, struct conf *conf)
@@ -460,12 +473,15 @@ int server_run(const struct server_params *params, struct conf *conf)
 		.gather = control_gather,
 		.stop = server_drain,
 		.ready = control_ready,
+		.stopping = control_stopping,
+		.reload = control_reload,
 		.listening = control_listening,
 		.uptime_us = control_uptime,
 	};
 	struct buf why = {0};
 	bool made_secret = false;
-	apply_log(conf);
+	logging_open(&server.logging, conf);
+	server.control.log_ring = server.logging.ring;
 	int err = server_start(&server, &made_secret, &why);
 	if (err == 0) {
 		say_ready(&server, made_secret);

@@ -11,6 +11,7 @@
 #include "chatd/hub/hub.h"
 #include "chatd/net/http_conn.h"
 #include "chatd/op/op.h"
+#include "chatd/rest/rest.h"
 #include "chatd/room/home.h"
 #include "chatd/room/rooms.h"
 #include "chatd/run/router.h"
@@ -58,6 +59,8 @@ struct worker *worker_create(const struct worker_params *params)
 	sv->store = params->store;
 	sv->metrics = &worker->metrics;
 	sv->control = params->control;
+	sv->limits = params->limits;
+	sv->bars = params->bars;
 	sv->incarnation = params->incarnation;
 	sv->conf = conf_ref(params->conf);
 	sv->verifier = jwt_verifier_ref(params->verifier);
@@ -95,6 +98,7 @@ void worker_fill(struct worker *worker)
 	struct ws_params sockets;
 	fill_ws_params(sv->conf, &sockets);
 	sv->sockets = ws_pool_create(sv->loop, &sockets);
+	sv->rest = rest_create();
 	struct http_limits limits;
 	fill_http_limits(sv->conf, &limits);
 	struct http_server_params http = {
@@ -103,6 +107,7 @@ void worker_fill(struct worker *worker)
 		.clock = sv->clock,
 		.limits = &limits,
 		.metrics = sv->metrics,
+		.number = sv->worker,
 		.handler = &router_handler,
 		.ctx = sv,
 	};
@@ -283,6 +288,7 @@ void worker_destroy(struct worker **worker)
 	struct services *sv = &gone->sv;
 	conns_destroy(&sv->conns);
 	claims_destroy(&sv->claims);
+	rest_destroy(&sv->rest);
 	rooms_destroy(&sv->rooms);
 	homes_destroy(&sv->homes);
 	bus_destroy(&sv->bus);

@@ -28,6 +28,8 @@ struct worker_params {
 	struct conf *conf; /* a reference of its own is taken */
 	struct jwt_verifier *verifier; /* the same */
 	struct server_control *control;
+	struct limits *limits;
+	struct bars *bars;
 	uint64_t incarnation;
 };
 

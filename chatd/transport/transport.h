@@ -29,7 +29,8 @@ struct transport_events {
 	 * first, and closes soon; nothing more is read. false, or NULL: it ends at once, with
 	 * on_end. */
 	bool (*on_closing)(void *ctx);
-	/* The send queue fell to half of what transport_set_low() set, or became empty. */
+	/* The send queue fell to half of what set_low() set, or became empty; only while
+	 * want_drain() says so. */
 	void (*on_drain)(void *ctx);
 };
 
@@ -47,6 +48,8 @@ struct transport_ops {
 	/* Loop time in microseconds since when the queue is stuck, 0 if it is not. */
 	uint64_t (*stalled_since)(const struct transport *transport);
 	void (*set_low)(struct transport *transport, size_t low);
+	/* Whether the owner is to be told by on_drain; at first he is not. */
+	void (*want_drain)(struct transport *transport, bool want);
 	void (*pause)(struct transport *transport);
 	void (*resume)(struct transport *transport);
 };

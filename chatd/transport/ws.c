@@ -37,6 +37,7 @@ struct ws {
 	uint64_t deadline_us; /* WS_CLOSING */
 	enum ws_state state;
 	bool pong_due; /* payload of the ping to be answered is in pong */
+	bool drain_wanted; /* by the owner */
 	bool in_events; /* inside on_data: freeing waits */
 	bool free_later; /* to be freed when on_data returns */
 	struct ws_reader reader;
@@ -94,6 +95,12 @@ static void ws_send_close(struct ws *ws, uint16_t code)
 	ws_send_frame(ws, WS_CLOSE, bytes_of(payload, len));
 }
 
+/* Not for every write of a busy connection: only where somebody waits. */
+static void ws_watch_drain(struct ws *ws)
+{
+	stream_want_drain(ws->stream, ws->drain_wanted || ws->pong_due);
+}
+
 static void ws_take_ping(struct ws *ws, struct bytes payload)
 {
 	if (stream_queued(ws->stream) <= PONG_QUEUE_MAX) {
@@ -103,12 +110,14 @@ static void ws_take_ping(struct ws *ws, struct bytes payload)
 	ws->pong.len = 0;
 	buf_append_bytes(&ws->pong, payload);
 	ws->pong_due = true;
+	ws_watch_drain(ws);
 }
 
 static void ws_send_due_pong(struct ws *ws)
 {
 	if (ws->pong_due && ws->state == WS_OPEN && stream_queued(ws->stream) <= PONG_QUEUE_MAX) {
 		ws->pong_due = false;
+		ws_watch_drain(ws);
 		ws_send_frame(ws, WS_PONG, buf_bytes(&ws->pong));
 		buf_finish(&ws->pong);
 	}
@@ -229,7 +238,7 @@ static void ws_on_drain(void *ctx)
 {
 	struct ws *ws = ctx;
 	ws_send_due_pong(ws);
-	if (ws->base.events != NULL) {
+	if (ws->base.events != NULL && ws->drain_wanted) {
 		ws->base.events->on_drain(ws->base.ctx);
 	}
 }
@@ -287,6 +296,13 @@ static void ws_set_low(struct transport *transport, size_t low)
 	stream_set_low(ws_of(transport)->stream, low);
 }
 
+static void ws_want_drain(struct transport *transport, bool want)
+{
+	struct ws *ws = ws_of(transport);
+	ws->drain_wanted = want;
+	ws_watch_drain(ws);
+}
+
 static void ws_pause(struct transport *transport)
 {
 	stream_pause(ws_of(transport)->stream);
@@ -306,6 +322,7 @@ static const struct transport_ops ws_ops = {
 	.queued = ws_queued,
 	.stalled_since = ws_stalled_since,
 	.set_low = ws_set_low,
+	.want_drain = ws_want_drain,
 	.pause = ws_pause,
 	.resume = ws_resume,
 };
@@ -383,6 +400,7 @@ struct transport *ws_open(struct ws_pool *pool, struct stream *stream)
 	ws->stream = stream;
 	ws_reader_init(&ws->reader, WS_SERVER, pool->params.max_frame);
 	stream_set_owner(stream, &ws_stream_events, ws);
+	ws_watch_drain(ws);
 	return &ws->base;
 }
 

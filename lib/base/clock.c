@@ -6,12 +6,22 @@
 
 #include "lib/base/err.h"
 
+static uint64_t read_mono_us(clockid_t id)
+{
+	struct timespec ts;
+	clock_gettime(id, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
 static uint64_t system_mono_us(const struct clock *clock)
 {
 	(void)clock;
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+	return read_mono_us(CLOCK_MONOTONIC);
+}
+
+uint64_t clock_coarse_us(void)
+{
+	return read_mono_us(CLOCK_MONOTONIC_COARSE);
 }
 
 static int64_t system_wall_ms(const struct clock *clock)

@@ -25,6 +25,10 @@ static inline int64_t clock_wall_ms(const struct clock *clock)
 	return clock->wall_ms(clock);
 }
 
+/* Monotonic microseconds of the same count as clock_system's, as they were at the last tick of the
+ * kernel (some milliseconds ago): cheaper than anything else that tells the time. Thread-safe. */
+uint64_t clock_coarse_us(void);
+
 /* RFC 3339 in UTC with milliseconds, "2024-01-02T03:04:05.678Z": 24 characters and NUL (years 0000
  * to 9999, else clamped). */
 #define CLOCK_TEXT_SIZE 25

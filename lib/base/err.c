@@ -46,6 +46,10 @@ static const struct err_row rows[] = {
 	{ERR_MISMATCH, "mismatch", "The peer speaks another version", 400, 1},
 	{ERR_CANCELLED, "cancelled", "It was withdrawn", 409, 1},
 	{ERR_PARTIAL, "partial", "Only some of it was done", 500, 8},
+	{ERR_PRECONDITION, "precondition_failed", "It has changed since it was read", 412, 5},
+	{ERR_METHOD, "method_not_allowed", "This path does not take this method", 405, 2},
+	{ERR_MEDIA_TYPE, "unsupported_media_type", "The content must be JSON", 415, 2},
+	{ERR_NOT_ACCEPTABLE, "not_acceptable", "The answer can be had as JSON only", 406, 2},
 };
 
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))

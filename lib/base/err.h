@@ -34,6 +34,10 @@ enum err {
 	ERR_MISMATCH = -28, /* the peer speaks another version */
 	ERR_CANCELLED = -29, /* the caller withdrew it */
 	ERR_PARTIAL = -30, /* some of it was done */
+	ERR_PRECONDITION = -31, /* it has changed since the caller saw it */
+	ERR_METHOD = -32, /* not this way (HTTP method) */
+	ERR_MEDIA_TYPE = -33, /* the content came in a form that is not taken */
+	ERR_NOT_ACCEPTABLE = -34, /* the form that was asked for is not offered */
 };
 
 /* The stable machine name, such as "not_found". Never NULL; "internal" for unknown numbers. */

@@ -1,28 +1,44 @@
 #include "lib/base/log.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/err.h"
-#include "lib/base/utf8.h"
+#include "lib/base/log_format.h"
+#include "lib/base/log_journal.h"
 
-enum {
-	VALUE_MAX = 1024, /* bytes of one value that are written */
-	LINE_MAX_SIZE = 16 * 1024, /* bytes of a line; fields behind are left out */
-};
+/* A pipe that is writable takes so much at once (PIPE_BUF). */
+#define PIECE_MAX 4096
+/* Lines in a flood are one in so long. */
+#define RATE_US 1000000
 
 static const char *const level_names[] = {"debug", "info", "warn", "error", "off"};
 
 /* The logger is the one mutable global. */
 static atomic_int logger_level = LOG_INFO;
 static atomic_int logger_format = LOG_FORMAT_TEXT;
+static _Atomic(log_tap_fn) logger_tap;
+static void *logger_tap_ctx; /* of logger_tap */
+static int logger_journal = -1;
+static char logger_journal_path[108];
+/* Over stderr, and these: */
+static pthread_mutex_t logger_mutex = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t logger_lost; /* lines since the last one that was told */
+static bool logger_torn; /* the last line ended in its middle */
 
 void log_set_level(enum log_level level)
 {
 	atomic_store_explicit(&logger_level, (int)level, memory_order_relaxed);
+}
+
+enum log_level log_get_level(void)
+{
+	return (enum log_level)atomic_load_explicit(&logger_level, memory_order_relaxed);
 }
 
 void log_set_format(enum log_format format)
@@ -30,10 +46,16 @@ void log_set_format(enum log_format format)
 	atomic_store_explicit(&logger_format, (int)format, memory_order_relaxed);
 }
 
+int log_open_journal(const char *path)
+{
+	int err = logger_journal < 0 ? log_journal_open(&logger_journal) : 0;
+	snprintf(logger_journal_path, sizeof(logger_journal_path), "%s", path);
+	return err;
+}
+
 bool log_enabled(enum log_level level)
 {
-	return level != LOG_OFF &&
-	       (int)level >= atomic_load_explicit(&logger_level, memory_order_relaxed);
+	return level != LOG_OFF && level >= log_get_level();
 }
 
 int log_level_parse(struct bytes name, enum log_level *ret_level)
@@ -47,169 +69,146 @@ int log_level_parse(struct bytes name, enum log_level *ret_level)
 	return ERR_BAD_REQUEST;
 }
 
-/* ---- values ---- */
-
-/* Length of the valid character at the front of text, 0 where it is none. */
-static size_t char_len(struct bytes text)
+const char *log_level_name(enum log_level level)
 {
-	for (size_t len = 1; len <= 4 && len <= text.len; len++) {
-		if (utf8_valid(bytes_of(text.ptr, len))) {
-			return len;
+	return level_names[level];
+}
+
+void log_set_tap(log_tap_fn tap, void *ctx)
+{
+	logger_tap_ctx = ctx;
+	atomic_store_explicit(&logger_tap, tap, memory_order_release);
+}
+
+bool log_rate_allows(struct log_rate *rate, uint64_t now_us, uint64_t *ret_more)
+{
+	if (rate->said_us != 0 && now_us - rate->said_us < RATE_US) {
+		rate->unsaid++;
+		return false;
+	}
+	*ret_more = rate->unsaid;
+	rate->said_us = now_us;
+	rate->unsaid = 0;
+	return true;
+}
+
+/* ---- stderr ---- */
+
+/* Writes what can be written without waiting; answers how many bytes. */
+static size_t write_now(struct bytes line)
+{
+	size_t done = 0;
+	while (done < line.len) {
+		struct pollfd watch = {.fd = STDERR_FILENO, .events = POLLOUT};
+		size_t piece = line.len - done < PIECE_MAX ? line.len - done : PIECE_MAX;
+		if (poll(&watch, 1, 0) != 1 || (watch.revents & POLLOUT) == 0) {
+			break;
 		}
-	}
-	return 0;
-}
-
-static bool is_control(uint32_t c)
-{
-	/* Also the C1 set, and the marks that change the direction of what follows. */
-	return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x202a && c <= 0x202e) ||
-	       (c >= 0x2066 && c <= 0x2069) || c == 0x2028 || c == 0x2029;
-}
-
-static void append_escape(struct buf *line, uint32_t c, enum log_format format)
-{
-	static const char plain[] = "\"\\\n\r\t";
-	static const char letters[] = "\"\\nrt";
-	const char *found = c != 0 && c < 0x80 ? strchr(plain, (int)c) : NULL;
-	if (found != NULL) {
-		buf_append_char(line, '\\');
-		buf_append_char(line, letters[found - plain]);
-	} else if (format == LOG_FORMAT_JSON || c > 0xff) {
-		buf_printf(line, "\\u%04x", (unsigned)c);
-	} else {
-		buf_printf(line, "\\x%02x", (unsigned)c);
-	}
-}
-
-static void append_escaped(struct buf *line, struct bytes value, enum log_format format)
-{
-	while (value.len > 0) {
-		size_t len = char_len(value);
-		struct bytes one = bytes_of(value.ptr, len);
-		if (len == 0) {
-			/* JSON has no way to write a byte that is no text. */
-			if (format == LOG_FORMAT_JSON) {
-				buf_append_str(line, "\\ufffd");
-			} else {
-				append_escape(line, (unsigned char)value.ptr[0], format);
-			}
-			len = 1;
-		} else {
-			struct bytes rest = one;
-			uint32_t c = utf8_next(&rest);
-			if (is_control(c) || c == '"' || c == '\\') {
-				append_escape(line, c, format);
-			} else {
-				buf_append_bytes(line, one);
-			}
+		ssize_t n = write(STDERR_FILENO, line.ptr + done, piece);
+		if (n < 0 && errno != EINTR) {
+			break;
 		}
-		value.ptr += len;
-		value.len -= len;
+		done += n > 0 ? (size_t)n : 0;
+	}
+	return done;
+}
+
+static void format_stderr(const struct log_record *record, enum log_format format, struct buf *out)
+{
+	switch (format) {
+	case LOG_FORMAT_TEXT:
+		log_format_text(record, out);
+		break;
+	case LOG_FORMAT_JSON:
+		log_format_json(record, out);
+		break;
+	case LOG_FORMAT_JOURNAL:
+		log_format_prefixed(record, out);
+		break;
 	}
 }
 
-/* Whether a value of the text format can stand without quotes. */
-static bool is_plain(struct bytes value)
+/* What must come before the next line. */
+static void append_lost(const struct log_record *next, enum log_format format, struct buf *out)
 {
-	for (size_t i = 0; i < value.len; i++) {
-		unsigned char c = (unsigned char)value.ptr[i];
-		if (c <= ' ' || c >= 0x7f || c == '"' || c == '\\' || c == '=') {
-			return false;
-		}
+	if (logger_torn) {
+		buf_append_char(out, '\n');
 	}
-	return value.len > 0;
+	if (logger_lost > 0) {
+		const struct log_field fields[] = {
+			LOG_INT("count", logger_lost), {.kind = LOG_END_FIELDS}};
+		const struct log_record lost = {
+			.wall_ms = next->wall_ms,
+			.level = LOG_WARN,
+			.event = "log lines lost",
+			.thread = next->thread,
+			.fields = fields,
+		};
+		format_stderr(&lost, format, out);
+	}
 }
 
-/* Cuts to VALUE_MAX bytes at the end of a character. */
-static struct bytes cut_value(struct bytes value)
+/* A line that is not taken at once is lost: the server does not wait for who reads its log. */
+static void write_stderr(const struct log_record *record, enum log_format format)
 {
-	if (value.len <= VALUE_MAX) {
-		return value;
+	struct buf line = {0};
+	struct buf first = {0};
+	format_stderr(record, format, &line);
+	pthread_mutex_lock(&logger_mutex);
+	append_lost(record, format, &first);
+	size_t told = write_now(buf_bytes(&first));
+	size_t done = told == first.len ? write_now(buf_bytes(&line)) : 0;
+	if (told == first.len) {
+		logger_lost = 0;
+		logger_torn = false;
 	}
-	size_t len = VALUE_MAX;
-	while (len > VALUE_MAX - 3 && ((unsigned char)value.ptr[len] & 0xc0) == 0x80) {
-		len--;
+	if (done < line.len) {
+		logger_lost++;
+		logger_torn = logger_torn || (told > 0 && told < first.len) || done > 0;
 	}
-	return bytes_of(value.ptr, len);
-}
-
-static void append_value(struct buf *line, struct bytes value, enum log_format format)
-{
-	struct bytes cut = cut_value(value);
-	if (format == LOG_FORMAT_TEXT && cut.len == value.len && is_plain(value)) {
-		buf_append_bytes(line, value);
-		return;
-	}
-	buf_append_char(line, '"');
-	append_escaped(line, cut, format);
-	buf_append_str(line, cut.len < value.len ? "...\"" : "\"");
-}
-
-static void append_field(struct buf *line, const struct log_field *field, enum log_format format)
-{
-	if (format == LOG_FORMAT_JSON) {
-		buf_append_char(line, ',');
-		append_value(line, bytes_str(field->name), format);
-		buf_append_char(line, ':');
-	} else {
-		buf_printf(line, " %s=", field->name);
-	}
-	switch (field->kind) {
-	case LOG_FIELD_STR:
-		append_value(line, bytes_str(field->str != NULL ? field->str : ""), format);
-		break;
-	case LOG_FIELD_BYTES:
-		append_value(line, field->bytes, format);
-		break;
-	case LOG_FIELD_INT:
-		buf_printf(line, "%lld", (long long)field->num);
-		break;
-	case LOG_END_FIELDS:
-		break;
-	}
+	pthread_mutex_unlock(&logger_mutex);
+	buf_finish(&first);
+	buf_finish(&line);
 }
 
 /* ---- lines ---- */
 
-/* A full pipe loses the line rather than holding up the server. */
-static void write_line(struct bytes line)
+static bool write_journal(const struct log_record *record)
 {
-	int saved = errno;
-	while (line.len > 0) {
-		ssize_t n = write(STDERR_FILENO, line.ptr, line.len);
-		if (n < 0 && errno != EINTR) {
-			break;
-		}
-		if (n > 0) {
-			line.ptr += n;
-			line.len -= (size_t)n;
-		}
+	if (logger_journal < 0) {
+		return false;
 	}
-	errno = saved;
+	struct buf datagram = {0};
+	log_format_journal(record, &datagram);
+	int err =
+		log_journal_send(logger_journal, logger_journal_path, datagram.data, datagram.len);
+	buf_finish(&datagram);
+	return err == 0;
 }
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
-	enum log_format format =
-		(enum log_format)atomic_load_explicit(&logger_format, memory_order_relaxed);
-	char when[CLOCK_TEXT_SIZE];
-	struct buf line = {0};
+	int saved = errno;
+	char thread[16] = "";
 	if (!log_enabled(level)) {
 		return;
 	}
-	clock_format(clock_wall_ms(&clock_system), when);
-	if (format == LOG_FORMAT_JSON) {
-		buf_printf(&line, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":", when,
-			level_names[level]);
-		append_value(&line, bytes_str(event), format);
-	} else {
-		buf_printf(&line, "%s %s %s", when, level_names[level], event);
+	pthread_getname_np(pthread_self(), thread, sizeof(thread));
+	const struct log_record record = {
+		.wall_ms = clock_wall_ms(&clock_system),
+		.level = level,
+		.event = event,
+		.thread = thread,
+		.fields = fields,
+	};
+	enum log_format format =
+		(enum log_format)atomic_load_explicit(&logger_format, memory_order_relaxed);
+	if (format != LOG_FORMAT_JOURNAL || !write_journal(&record)) {
+		write_stderr(&record, format);
 	}
-	for (; fields->kind != LOG_END_FIELDS && line.len < LINE_MAX_SIZE; fields++) {
-		append_field(&line, fields, format);
+	log_tap_fn tap = atomic_load_explicit(&logger_tap, memory_order_acquire);
+	if (tap != NULL) {
+		tap(logger_tap_ctx, &record);
 	}
-	buf_append_str(&line, format == LOG_FORMAT_JSON ? "}\n" : "\n");
-	write_line(buf_bytes(&line));
-	buf_finish(&line);
+	errno = saved;
 }

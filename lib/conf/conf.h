@@ -22,8 +22,8 @@ struct conf_list {
 enum conf_environment { CONF_PRODUCTION, CONF_DEVELOPMENT };
 /* AUTO: what the back end does by default (SQLite migrates). */
 enum conf_migrate { CONF_MIGRATE_AUTO, CONF_MIGRATE_YES, CONF_MIGRATE_NO };
-/* AUTO: text. */
-enum conf_log_format { CONF_LOG_AUTO, CONF_LOG_TEXT, CONF_LOG_JSON };
+/* AUTO: to the journal where it reads our stderr, else text. */
+enum conf_log_format { CONF_LOG_AUTO, CONF_LOG_TEXT, CONF_LOG_JSON, CONF_LOG_JOURNAL };
 
 /* Sizes are bytes, *_us are microseconds. Texts are never NULL: "" where nothing is set. */
 struct conf {
@@ -65,6 +65,9 @@ struct conf {
 		bool detailed_errors;
 	} hub;
 	struct {
+		uint64_t user_rate; /* per second; 0: no limit, as the next two */
+		uint64_t room_rate;
+		uint64_t address_connects;
 		uint64_t send_queue;
 		uint64_t send_stall_us;
 		uint64_t send_memory;
@@ -82,6 +85,8 @@ struct conf {
 	struct {
 		int level; /* enum log_level */
 		int format; /* enum conf_log_format */
+		const char *journal_socket;
+		uint64_t slow_us; /* 0: no operation is slow */
 	} log;
 
 	/* Not for users: load.c's own. */

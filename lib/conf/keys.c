@@ -21,7 +21,8 @@ static const char *const algorithms[] = {
 	"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512", NULL};
 /* In the order of enum log_level. */
 static const char *const log_levels[] = {"debug", "info", "warn", "error", "off", NULL};
-static const char *const log_formats[] = {"auto", "text", "json", NULL};
+/* In the order of enum conf_log_format. */
+static const char *const log_formats[] = {"auto", "text", "json", "journal", NULL};
 
 static const char *check_hub_path(const char *text)
 {
@@ -93,8 +94,8 @@ const struct conf_key conf_keys[] = {
 		       "server's own host is always allowed."),
 	SETTING(server, max_connections, max_connections, .type = CONF_INT, .max = 10000000,
 		.default_text = "0", .reloadable = true,
-		.doc = "Most connections of clients at once; 0 is as many as there are "
-		       "descriptors for."),
+		.doc = "Most connections to the hub at once, of all workers together; 0 is as many "
+		       "as there are descriptors for."),
 	SETTING(server, drain_spread, drain_spread_us, .type = CONF_DURATION, .max = US_H,
 		.default_text = "2s", .reloadable = true,
 		.doc = "Time over which connections are closed when the server stops, so that "
@@ -173,6 +174,20 @@ const struct conf_key conf_keys[] = {
 		.reloadable = true,
 		.doc = "Whether clients see why an internal error happened. Not in Production."),
 
+	SETTING(limits, user_rate, user_rate, .type = CONF_INT, .max = 1000000, .suffix = "/s",
+		.default_text = "50/s", .reloadable = true,
+		.doc = "Calls per second of one user on this node, over all connections and doors; "
+		       "two seconds' worth may come at once. 0 is no limit."),
+	SETTING(limits, room_rate, room_rate, .type = CONF_INT, .max = 1000000, .suffix = "/s",
+		.default_text = "500/s", .reloadable = true,
+		.doc = "Messages per second that are taken on this node for one room; two seconds' "
+		       "worth may come at once. 0 is no limit."),
+	SETTING(limits, address_connects, address_connects, .type = CONF_INT, .max = 1000000,
+		.suffix = "/s", .default_text = "100/s", .reloadable = true,
+		.doc = "Connects per second from one address (of IPv6 from one /64) on this node, "
+		       "and as many requests that name no user; two seconds' worth may come at "
+		       "once. 0 is no limit, as it should be where a proxy's address stands for "
+		       "all clients. Unix sockets have none."),
 	SETTING(limits, send_queue, send_queue, .type = CONF_SIZE, .min = 16 * KIB, .max = GIB,
 		.default_text = "1MiB", .reloadable = true,
 		.doc = "Most bytes that wait to be sent to one connection; beyond it it is "
@@ -211,7 +226,15 @@ const struct conf_key conf_keys[] = {
 		.reloadable = true, .doc = "What is logged, and above."),
 	SETTING(log, format, format, .type = CONF_ENUM, .choices = log_formats,
 		.default_text = "auto", .reloadable = true,
-		.doc = "How it is logged; auto is text."),
+		.doc = "How it is logged: lines on stderr, or fields to the system's journal. auto "
+		       "is journal where stderr leads there ($JOURNAL_STREAM), else text."),
+	SETTING(log, journal_socket, journal_socket, .type = CONF_PATH, .min = 1,
+		.max = SOCKET_PATH_MAX, .default_text = "/run/systemd/journal/socket",
+		.doc = "Where the journal takes datagrams."),
+	SETTING(log, slow, slow_us, .type = CONF_DURATION, .max = US_H, .default_text = "1s",
+		.reloadable = true,
+		.doc = "An operation that takes so long is logged, with the time of each of its "
+		       "steps; 0 logs none."),
 #undef SETTING
 };
 const size_t conf_key_count = sizeof(conf_keys) / sizeof(conf_keys[0]);
@@ -303,8 +326,8 @@ static void append_number_range(const struct conf_key *key, struct buf *out)
 	void (*write)(uint64_t n, struct buf * to) =
 		key->type == CONF_SIZE ? units_size_text : units_duration_text;
 	if (key->type == CONF_INT) {
-		buf_printf(out, "%llu to %llu", (unsigned long long)key->min,
-			(unsigned long long)key->max);
+		buf_printf(out, "%llu to %llu%s", (unsigned long long)key->min,
+			(unsigned long long)key->max, key->suffix != NULL ? key->suffix : "");
 		return;
 	}
 	write(key->min, out);

@@ -38,6 +38,7 @@ struct conf_key {
 				is then the usual one), or NULL */
 	const char *established; /* environment variable of other programs that counts too */
 	const char *const *choices; /* NULL-terminated, or NULL */
+	const char *suffix; /* of integers: may stand behind the digits, such as "/s"; or NULL */
 	/* A check of one text beyond its type: NULL where it is good, else what is allowed. */
 	const char *(*check)(const char *text);
 	bool reloadable;

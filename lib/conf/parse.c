@@ -10,13 +10,21 @@ void *conf_field(const struct conf *conf, const struct conf_key *key)
 	return (char *)(uintptr_t)conf + key->offset;
 }
 
+static struct bytes without_suffix(const struct conf_key *key, struct bytes text)
+{
+	struct bytes suffix = bytes_str(key->suffix);
+	bool there = text.len >= suffix.len &&
+		     bytes_eq(bytes_of(text.ptr + text.len - suffix.len, suffix.len), suffix);
+	return there ? bytes_of(text.ptr, text.len - suffix.len) : text;
+}
+
 static int parse_number(const struct conf_key *key, struct bytes text, uint64_t *field)
 {
 	uint64_t n = 0;
 	unsigned long long whole = 0;
 	int err = 0;
 	if (key->type == CONF_INT) {
-		err = bytes_to_u64(text, &whole);
+		err = bytes_to_u64(without_suffix(key, text), &whole);
 		n = whole;
 	} else if (key->type == CONF_SIZE) {
 		err = units_size(text, &n);

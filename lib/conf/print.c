@@ -68,7 +68,8 @@ void conf_value_text(const struct conf *conf, const struct conf_key *key, struct
 	const char *const *text = field;
 	switch (key->type) {
 	case CONF_INT:
-		buf_printf(out, "%llu", (unsigned long long)*(const uint64_t *)field);
+		buf_printf(out, "%llu%s", (unsigned long long)*(const uint64_t *)field,
+			key->suffix != NULL ? key->suffix : "");
 		break;
 	case CONF_SIZE:
 		units_size_text(*(const uint64_t *)field, out);

@@ -20,6 +20,22 @@ const struct ctl_command ctl_commands[] = {
 		.doc = "Ask whether the daemon is there and ready",
 		.more = "Exits with 0 where it is ready. With --wait it asks again until it is, "
 			"or exits with 7."},
+	{.verb = "chat",
+		.name = "chat",
+		.place = CTL_LOCAL,
+		.list = true,
+		.args = chat_args,
+		.columns = message_columns,
+		.doc = "Talk in a room",
+		.more = "On a terminal lines that arrive stand above the one that is being typed; "
+			"/help lists what can be done. It comes back by itself after the daemon "
+			"was away, and nothing is lost or sent twice. Elsewhere each line of stdin "
+			"is sent as a message, and it ends with 0 when all are acknowledged (with "
+			"1 where one was refused; it gives up where the daemon stays away for "
+			"longer than --timeout). With -o jsonl or csv each message that arrives is "
+			"written, until it is killed or nobody reads any more; where lines came "
+			"from a stdin that is no terminal, until they are acknowledged. -q: no "
+			"notices."},
 	{.group = "room",
 		.verb = "create",
 		.name = "room create",
@@ -381,7 +397,8 @@ const struct ctl_command ctl_commands[] = {
 		.args = db_args,
 		.columns = db_status_columns,
 		.doc = "Show the state of the database",
-		.more = "Works with chatd running or stopped."},
+		.more = "Works with chatd running or stopped, and changes nothing. Where chatd's "
+			"settings name no database, ./var/chatd.db is looked for too."},
 	{.group = "db",
 		.verb = "migrate",
 		.name = "db migrate",
@@ -391,7 +408,8 @@ const struct ctl_command ctl_commands[] = {
 		.columns = db_migrate_columns,
 		.doc = "Bring the schema up to date",
 		.more = "chatd must be stopped; it does so itself at start unless "
-			"database.auto_migrate is false. --dry-run shows what is missing."},
+			"database.auto_migrate is false. --dry-run shows what is missing, also "
+			"while it runs; --wait waits until it has ended."},
 	{.group = "db",
 		.verb = "backup",
 		.name = "db backup",
@@ -401,7 +419,8 @@ const struct ctl_command ctl_commands[] = {
 		.args = db_backup_args,
 		.columns = db_backup_columns,
 		.doc = "Copy the database while it is in use",
-		.more = "Works with chatd running or stopped."},
+		.more = "Works with chatd running or stopped. FILE holds one state of the "
+			"database; it appears whole, or not at all."},
 	{.group = "db",
 		.verb = "verify",
 		.name = "db verify",
@@ -411,7 +430,8 @@ const struct ctl_command ctl_commands[] = {
 		.args = db_args,
 		.columns = db_verify_columns,
 		.doc = "Look for damage",
-		.more = "Works with chatd running or stopped."},
+		.more = "Works with chatd running or stopped, and changes nothing. It reads all of "
+			"the database, and exits with 1 where something is wrong."},
 	{.group = "check",
 		.verb = "live",
 		.name = "check live",
@@ -419,7 +439,9 @@ const struct ctl_command ctl_commands[] = {
 		.read_only = true,
 		.args = check_args,
 		.columns = probe_columns,
-		.doc = "Whether the daemon answers, as a Nagios plugin"},
+		.doc = "Whether the daemon answers, as a Nagios plugin",
+		.more = "Exits with 0 OK, 1 warning, 2 critical, 3 unknown; --wait asks again "
+			"until it is not critical."},
 	{.group = "check",
 		.verb = "ready",
 		.name = "check ready",
@@ -427,7 +449,8 @@ const struct ctl_command ctl_commands[] = {
 		.read_only = true,
 		.args = check_args,
 		.columns = probe_columns,
-		.doc = "Whether it serves clients, by a canary through it, as a Nagios plugin"},
+		.doc = "Whether it serves clients, by a canary through it, as a Nagios plugin",
+		.more = "Exits as check live does."},
 	{.group = "check",
 		.verb = "database",
 		.name = "check database",
@@ -435,7 +458,11 @@ const struct ctl_command ctl_commands[] = {
 		.read_only = true,
 		.args = check_args,
 		.columns = probe_columns,
-		.doc = "Whether the store is well, as a Nagios plugin"},
+		.doc = "Whether the store is well, as a Nagios plugin",
+		.more = "The time is that of the store's answer through the daemon. Also a "
+			"warning: a WAL over 256 MiB (critical: 1 GiB), less than 512 MiB free "
+			"(64 MiB), a daemon that is away while its file is well. Exits as check "
+			"live does."},
 };
 const size_t ctl_command_count = sizeof(ctl_commands) / sizeof(ctl_commands[0]);
 

@@ -23,6 +23,7 @@ enum ctl_arg_kind {
 
 struct ctl_arg {
 	const char *name; /* member of args; an option is --name */
+	char letter; /* an option's short form, -n; 0: none. None of those of all commands */
 	enum ctl_arg_kind kind;
 	bool positional;
 	bool required;

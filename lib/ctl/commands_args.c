@@ -132,6 +132,38 @@ const struct ctl_arg verify_args[] = {
 	{0},
 };
 
+const struct ctl_arg chat_args[] = {
+	ROOM_ARG,
+	{.name = "user",
+		.kind = CTL_ARG_TEXT,
+		.min = 1,
+		.max = 256,
+		.placeholder = "USER",
+		.excludes = "token-file",
+		.doc = "Act as this user; without it as the one who is called as you are on this "
+		       "machine."},
+	{.name = "history",
+		.kind = CTL_ARG_NUMBER,
+		.min = 0,
+		.max = 1000,
+		.placeholder = "N",
+		.doc = "Begin with the last N messages; without it 20 on a terminal, none "
+		       "elsewhere."},
+	{.name = "url",
+		.kind = CTL_ARG_TEXT,
+		.min = 1,
+		.placeholder = "URL",
+		.doc = "The hub, http://HOST[:PORT][/PATH] or unix:PATH; without it the daemon is "
+		       "asked over its control socket."},
+	{.name = "token-file",
+		.kind = CTL_ARG_TEXT,
+		.min = 1,
+		.placeholder = "FILE",
+		.doc = "A file that holds the token, read again at each connect; without it the "
+		       "daemon signs one."},
+	{0},
+};
+
 const struct ctl_arg room_set_args[] = {
 	ROOM_ARG,
 	{.name = "name",
@@ -381,6 +413,7 @@ const struct ctl_arg log_level_args[] = {
 
 const struct ctl_arg log_tail_args[] = {
 	{.name = "lines",
+		.letter = 'n',
 		.kind = CTL_ARG_NUMBER,
 		.min = 0,
 		.max = 1024,
@@ -393,7 +426,7 @@ const struct ctl_arg log_tail_args[] = {
 		.placeholder = "LEVEL",
 		.choices = ctl_levels,
 		.doc = "Only this level and above."},
-	{.name = "follow", .kind = CTL_ARG_FLAG, .doc = "Go on with what comes."},
+	{.name = "follow", .letter = 'f', .kind = CTL_ARG_FLAG, .doc = "Go on with what comes."},
 	{0},
 };
 

@@ -232,7 +232,8 @@ const struct ctl_column diff_columns[] = {
 
 const struct ctl_column level_columns[] = {
 	{.name = "level", .doc = "debug, info, warn, error or off."},
-	{.name = "until", .doc = "RFC 3339 time, or null."},
+	{.name = "configured", .doc = "What the settings say."},
+	{.name = "until", .doc = "RFC 3339 time at which that comes back, or null."},
 	{0},
 };
 
@@ -240,6 +241,7 @@ const struct ctl_column tail_columns[] = {
 	{.name = "time", .doc = "RFC 3339 time."},
 	{.name = "level", .doc = "debug, info, warn or error."},
 	{.name = "event", .doc = "What happened."},
+	{.name = "thread", .extra = true, .doc = "Thread that said it."},
 	{.name = "fields", .doc = "Object of what belongs to it."},
 	{0},
 };
@@ -275,10 +277,14 @@ const struct ctl_column db_status_columns[] = {
 	{.name = "messages", .right = true, .doc = "Messages."},
 	{.name = "bytes", .right = true, .doc = "Size of the database."},
 	{.name = "walBytes", .right = true, .doc = "Size of what is not in the main file yet."},
+	{.name = "freeBytes", .right = true, .doc = "Space left where it is."},
 	{.name = "epoch", .doc = "Epoch of the sequence numbers."},
 	{.name = "heldBy",
 		.right = true,
-		.doc = "Process id of the daemon that has it open, or null."},
+		.doc = "Process id of the daemon that has it open (0: not known), or null."},
+	{.name = "problem",
+		.extra = true,
+		.doc = "Why this program may not serve the schema, or null."},
 	{0},
 };
 
@@ -298,8 +304,14 @@ const struct ctl_column db_verify_columns[] = {
 };
 
 const struct ctl_column probe_columns[] = {
+	{.name = "check", .extra = true, .doc = "live, ready or database."},
 	{.name = "status", .doc = "OK, WARNING, CRITICAL or UNKNOWN."},
-	{.name = "text", .doc = "One sentence."},
-	{.name = "ms", .right = true, .doc = "Time it took."},
+	{.name = "text", .doc = "What was found, the gravest first."},
+	{.name = "ms", .right = true, .doc = "Time of the daemon's answer, or null."},
+	{.name = "walBytes",
+		.extra = true,
+		.right = true,
+		.doc = "Size of the WAL (check database)."},
+	{.name = "freeBytes", .extra = true, .right = true, .doc = "Space left there (likewise)."},
 	{0},
 };

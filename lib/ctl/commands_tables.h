@@ -11,7 +11,7 @@ extern const struct ctl_arg no_args[], room_create_args[], room_args[], history_
 	conn_list_args[], conn_args[], conn_kick_args[], history_replay_args[],
 	history_import_args[], history_purge_args[], notify_send_args[], node_drain_args[],
 	log_level_args[], log_tail_args[], db_migrate_args[], db_args[], db_backup_args[],
-	check_args[];
+	check_args[], chat_args[];
 extern const struct ctl_column no_columns[], status_columns[], ping_columns[], room_columns[],
 	message_columns[], mint_columns[], verify_columns[], setting_columns[], default_columns[],
 	config_check_columns[], member_columns[], user_columns[], user_list_columns[],

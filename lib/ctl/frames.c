@@ -214,8 +214,11 @@ static struct bytes cut(const char *text)
 void ctl_end_write(struct buf *out, int64_t id, int err, const char *message, const char *hint)
 {
 	size_t start = frame_begin(out);
-	buf_printf(out, "{\"v\":%d,\"id\":%lld,\"end\":true,\"exit\":%d", CTL_VERSION,
-		(long long)id, err < 0 ? err_exit_code(err) : 0);
+	buf_printf(out, "{\"v\":%d", CTL_VERSION);
+	if (id >= 0) {
+		buf_printf(out, ",\"id\":%lld", (long long)id);
+	}
+	buf_printf(out, ",\"end\":true,\"exit\":%d", err < 0 ? err_exit_code(err) : 0);
 	if (err < 0) {
 		buf_append_str(out, ",\"error\":{");
 		json_write_member_text(out, "code", bytes_str(err_code(err)));

@@ -49,9 +49,9 @@ int ctl_answer_read(struct arena *arena, struct bytes json, struct ctl_answer *r
 /* Appends the frame of one item. ERR_TOO_LARGE: it would be over CTL_FRAME_MAX, nothing is
  * appended. */
 int ctl_item_write(struct buf *out, int64_t id, const struct value *item);
-/* Appends the last frame of an answer. err 0: done. Else the code and the exit code are those of
- * lib/base/err.h; message NULL: err_text(err); hint may be NULL. Texts must be valid UTF-8;
- * over-long ones are cut. */
+/* Appends the last frame of an answer. id -1: the request was not understood, or there is none. err
+ * 0: done. Else the code and the exit code are those of lib/base/err.h; message NULL:
+ * err_text(err); hint may be NULL. Texts must be valid UTF-8; over-long ones are cut. */
 void ctl_end_write(struct buf *out, int64_t id, int err, const char *message, const char *hint);
 
 #endif

@@ -17,7 +17,19 @@
 	X(deliveries, "deliveries_total", COUNTER, "Chat messages queued to members") \
 	X(send_queue_bytes, "send_queue_bytes", GAUGE, "Bytes that wait in send queues") \
 	X(slow_clients_dropped, "slow_clients_dropped_total", COUNTER, \
-		"Connections closed as slow readers") \
+		"Connections closed as slow readers: limits.send_queue, limits.send_stall") \
+	X(send_memory_dropped, "send_memory_dropped_total", COUNTER, \
+		"Connections closed for the memory of all send queues: limits.send_memory") \
+	X(rate_limited_user, "rate_limited_user_total", COUNTER, \
+		"Calls refused: over limits.user_rate") \
+	X(rate_limited_room, "rate_limited_room_total", COUNTER, \
+		"Messages refused: over limits.room_rate") \
+	X(rate_limited_address, "rate_limited_address_total", COUNTER, \
+		"Connects refused: over limits.address_connects") \
+	X(rate_limit_keys, "rate_limit_keys", GAUGE, \
+		"Users, rooms and addresses whose rates are kept account of") \
+	X(connections_refused, "connections_refused_total", COUNTER, \
+		"Connects refused: over server.max_connections") \
 	X(ops_started, "ops_started_total", COUNTER, "Operations started") \
 	X(ops_failed, "ops_failed_total", COUNTER, "Operations that ended with an error") \
 	X(store_batches, "store_batches_total", COUNTER, "Groups of messages committed together") \

@@ -103,6 +103,7 @@ void stream_set_owner(struct stream *stream, const struct stream_events *events,
 {
 	stream->events = events;
 	stream->ctx = ctx;
+	stream->drain_unwanted = false;
 }
 
 void stream_close(struct stream **stream)
@@ -191,6 +192,11 @@ size_t stream_queued(const struct stream *stream)
 uint64_t stream_stalled_since(const struct stream *stream)
 {
 	return stream->stalled_us;
+}
+
+void stream_want_drain(struct stream *stream, bool want)
+{
+	stream->drain_unwanted = !want;
 }
 
 void stream_set_low(struct stream *stream, size_t low)

@@ -23,7 +23,8 @@ struct stream_events {
 	 * what it had sent before is read first (unless paused). */
 	void (*on_end)(void *ctx, int err);
 	/* The queue has become empty after it was not, or fell to half of stream_set_low(); from
-	 * the loop, never inside a function called by the owner. May be NULL. */
+	 * the loop, never inside a function called by the owner; not after stream_want_drain() with
+	 * false. May be NULL. */
 	void (*on_drain)(void *ctx);
 };
 
@@ -45,7 +46,8 @@ size_t stream_pool_queued(const struct stream_pool *pool);
  * that a peer that vanished ends it); reading starts at once. */
 struct stream *stream_open(
 	struct stream_pool *pool, int fd, const struct stream_events *events, void *ctx);
-/* Gives the stream to another owner (an upgrade). */
+/* Gives the stream to another owner (an upgrade), who is told of draining until he wants it no
+ * more. */
 void stream_set_owner(struct stream *stream, const struct stream_events *events, void *ctx);
 /* Closes the descriptor and drops what is queued. Safe inside callbacks; none comes after it. */
 void stream_close(struct stream **stream);
@@ -68,6 +70,9 @@ size_t stream_queued(const struct stream *stream);
  * empty or not tried yet. */
 uint64_t stream_stalled_since(const struct stream *stream);
 void stream_set_low(struct stream *stream, size_t low);
+/* Whether on_drain is called, which it is at the start. Who sends to thousands in a turn and waits
+ * for none of them saves a call for each. */
+void stream_want_drain(struct stream *stream, bool want);
 /* Stops and resumes reading (back-pressure). While paused the peer's end is not noticed. */
 void stream_pause(struct stream *stream);
 void stream_resume(struct stream *stream);

@@ -26,11 +26,6 @@ void stream_set_state(struct stream *s, enum stream_state state)
 	s->state = (uint8_t)state;
 }
 
-bool stream_can_send(const struct stream *s)
-{
-	return s->state == STREAM_OPEN || s->state == STREAM_ENDED || s->state == STREAM_LINGERING;
-}
-
 bool stream_can_read(const struct stream *s)
 {
 	return s->state == STREAM_OPEN || s->state == STREAM_DEAF || s->state == STREAM_LINGERING;
@@ -205,7 +200,8 @@ static void stream_tell(struct stream *s)
 		linger_step(s);
 	} else if (end) {
 		events->on_end(s->ctx, s->end_err);
-	} else if (drain && events->on_drain != NULL && s->state != STREAM_CLOSED) {
+	} else if (drain && !s->drain_unwanted && s->state != STREAM_CLOSED &&
+		   events->on_drain != NULL) {
 		events->on_drain(s->ctx);
 	}
 }

@@ -27,6 +27,7 @@ struct stream {
 	bool blocked : 1; /* waits for LOOP_WRITE */
 	bool paused : 1;
 	bool drain_due : 1; /* on_drain is to be called at the end of the turn */
+	bool drain_unwanted : 1; /* but the owner waits for nothing */
 	bool end_due : 1; /* on_end with end_err is */
 	int8_t end_err;
 	const struct stream_events *events;
@@ -57,9 +58,13 @@ struct stream_pool {
 	char *buffer; /* STREAM_READ_SIZE */
 };
 
+static inline bool stream_can_send(const struct stream *s)
+{
+	return s->state == STREAM_OPEN || s->state == STREAM_ENDED || s->state == STREAM_LINGERING;
+}
+
 /* Checks that the move is one that may be. */
 void stream_set_state(struct stream *s, enum stream_state state);
-bool stream_can_send(const struct stream *s);
 bool stream_can_read(const struct stream *s);
 /* Switches one of LOOP_READ, LOOP_WRITE. */
 void stream_watch(struct stream *s, int event, bool on);

@@ -58,6 +58,17 @@ const char *model_message_type_name(enum message_type type)
 	return name_of(message_types, COUNT(message_types), (unsigned)type);
 }
 
+int model_role_parse(struct bytes name, enum member_role *ret_role)
+{
+	for (size_t i = ROLE_MEMBER; i < COUNT(roles); i++) {
+		if (bytes_eq_nocase(name, bytes_str(roles[i]))) {
+			*ret_role = (enum member_role)i;
+			return 0;
+		}
+	}
+	return ERR_BAD_REQUEST;
+}
+
 int model_message_type_parse(struct bytes name, enum message_type *ret_type)
 {
 	for (size_t i = 0; i < COUNT(message_types); i++) {

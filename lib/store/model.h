@@ -27,6 +27,8 @@ const char *model_room_type_name(enum room_type type); /* Group, Direct */
 const char *model_visibility_name(enum room_visibility visibility); /* Public, Private */
 const char *model_role_name(enum member_role role); /* Member, Admin, Owner; "" for none */
 const char *model_message_type_name(enum message_type type); /* Text, Image, ... */
+/* Without regard to case: Member, Admin, Owner. 0 or ERR_BAD_REQUEST. */
+int model_role_parse(struct bytes name, enum member_role *ret_role);
 /* Exact names. 0 or ERR_BAD_REQUEST. */
 int model_message_type_parse(struct bytes name, enum message_type *ret_type);
 
@@ -41,6 +43,10 @@ struct user_row {
 	struct bytes avatar_url; /* len 0: none */
 	int64_t created_ms;
 	int64_t last_seen_ms; /* 0: never */
+	int64_t banned_ms; /* 0: not banned */
+	struct bytes ban_reason; /* len 0: none */
+	int64_t tokens_from_ms; /* tokens issued before are refused; 0: none is */
+	uint64_t version; /* raised with every change of the profile */
 };
 
 struct room_row {
@@ -58,6 +64,8 @@ struct room_row {
 	int64_t archived_ms; /* 0: not */
 	uint64_t last_seq;
 	uint64_t member_version; /* raised with every change of membership */
+	uint64_t version; /* raised with every change of what is set: name, alias, picture,
+			     visibility, archive */
 	uint64_t member_count; /* filled where a function says so */
 };
 
@@ -88,6 +96,8 @@ struct message_row {
 	struct bytes auth_tag;
 	struct bytes attachment; /* JSON object as stored, len 0: none */
 	struct uuid imported_id; /* nil: the id is computed (store_message_id) */
+	int64_t edited_ms; /* 0: never; content is the newest text */
+	int64_t deleted_ms; /* 0: not; else content is empty */
 };
 
 #endif

@@ -12,6 +12,10 @@
  * somebody's sqlite3 shell. */
 enum { BUSY_MS = 2000 };
 
+/* Between two looks at whether to go on: pages of a copy (4 MiB), and steps of SQLite's machine
+ * (some 5 ms). */
+enum { COPY_PAGES = 1024, WATCH_STEPS = 200000 };
+
 struct sqlite_stmt {
 	struct sqlite *db;
 	sqlite3_stmt *handle;
@@ -109,6 +113,7 @@ static int open_handle(struct sqlite *db, const char *path, enum sqlite_mode mod
 		[SQLITE_MODE_LOOK] = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI,
 		[SQLITE_MODE_WRITER] = SQLITE_OPEN_READWRITE,
 		[SQLITE_MODE_READER] = SQLITE_OPEN_READWRITE,
+		[SQLITE_MODE_COPY] = SQLITE_OPEN_READWRITE,
 	};
 	char *uri = mode == SQLITE_MODE_LOOK ? uri_of(path) : NULL;
 	int rc = sqlite3_open_v2(uri != NULL ? uri : path, &db->handle,
@@ -141,6 +146,7 @@ static int set_up(struct sqlite *db, enum sqlite_mode mode)
 		[SQLITE_MODE_LOOK] = SQL_SETUP_READER,
 		[SQLITE_MODE_WRITER] = SQL_SETUP_WRITER,
 		[SQLITE_MODE_READER] = SQL_SETUP_READER,
+		[SQLITE_MODE_COPY] = SQL_SETUP_COPY,
 	};
 	int err = sqlite_script(db, sql_sqlite(SQL_SETUP));
 
@@ -237,6 +243,52 @@ void sqlite_rollback(struct sqlite *db)
 bool sqlite_in_transaction(const struct sqlite *db)
 {
 	return sqlite3_get_autocommit(db->handle) == 0;
+}
+
+static int copy_pages(sqlite3_backup *backup, sqlite_watch_fn watch, void *ctx, int *ret_rc)
+{
+	int rc = SQLITE_OK;
+	int err = 0;
+
+	while (rc == SQLITE_OK && err == 0) {
+		rc = sqlite3_backup_step(backup, COPY_PAGES);
+		uint64_t total = (uint64_t)sqlite3_backup_pagecount(backup);
+		if (watch != NULL && (rc == SQLITE_OK || rc == SQLITE_DONE)) {
+			err = watch(ctx, total - (uint64_t)sqlite3_backup_remaining(backup), total);
+		}
+	}
+	*ret_rc = rc;
+	return err;
+}
+
+int sqlite_copy(struct sqlite *from, struct sqlite *to, sqlite_watch_fn watch, void *ctx)
+{
+	int rc;
+
+	errno = 0;
+	sqlite3_backup *backup = sqlite3_backup_init(to->handle, "main", from->handle, "main");
+	if (backup == NULL) {
+		return fail(to, sqlite3_extended_errcode(to->handle));
+	}
+	int err = copy_pages(backup, watch, ctx, &rc);
+	int finish_rc = sqlite3_backup_finish(backup);
+	if (err != 0) {
+		return err;
+	}
+	return rc == SQLITE_DONE && finish_rc == SQLITE_OK ? 0 : fail(to, rc);
+}
+
+static int on_watch(void *ctx)
+{
+	const struct sqlite_watch *watch = ctx;
+
+	return watch->fn(watch->ctx, 0, 0) < 0;
+}
+
+void sqlite_watch(struct sqlite *db, const struct sqlite_watch *watch)
+{
+	sqlite3_progress_handler(
+		db->handle, WATCH_STEPS, watch != NULL ? on_watch : NULL, (void *)(uintptr_t)watch);
 }
 
 const char *sqlite_why(const struct sqlite *db)

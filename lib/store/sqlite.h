@@ -19,6 +19,7 @@ enum sqlite_mode {
 	SQLITE_MODE_LOOK, /* read without locks, and without WAL: nothing on the disk changes */
 	SQLITE_MODE_WRITER,
 	SQLITE_MODE_READER,
+	SQLITE_MODE_COPY, /* an empty file that sqlite_copy() fills */
 };
 
 /* Errors here and below: ERR_BUSY (another process kept it locked for 2 s), ERR_STORAGE_FULL,
@@ -44,6 +45,21 @@ int sqlite_commit(struct sqlite *db);
 void sqlite_rollback(struct sqlite *db);
 /* Some errors end the transaction by themselves. */
 bool sqlite_in_transaction(const struct sqlite *db);
+/* Of long work: negative ends it. */
+typedef int (*sqlite_watch_fn)(void *ctx, uint64_t done, uint64_t total);
+
+/* Copies all pages of from, which must be in a transaction that has read something, so that what is
+ * copied is one state whoever writes meanwhile. watch (or NULL): pages. 0, what watch answered, or
+ * an error with its sentence at to. */
+int sqlite_copy(struct sqlite *from, struct sqlite *to, sqlite_watch_fn watch, void *ctx);
+/* From here on watch(ctx, 0, 0) runs every few milliseconds of a statement, which ends with
+ * ERR_UNAVAILABLE where it answers negative. NULL: no more. At most one at a time. */
+struct sqlite_watch {
+	sqlite_watch_fn fn;
+	void *ctx;
+};
+void sqlite_watch(struct sqlite *db, const struct sqlite_watch *watch);
+
 /* What went wrong last: one sentence, valid until the next error or close. Never NULL. */
 const char *sqlite_why(const struct sqlite *db);
 

@@ -11,17 +11,9 @@ struct append_ref {
 	size_t place; /* in the order of arrival */
 };
 
-struct room_head {
-	uint64_t seq;
-	int64_t sent_ms;
-	uint64_t member_version;
-	bool archived;
-};
-
 /* ---- the answer where nothing was inserted ---- */
 
-/* outcome is REPEATED, CONFLICT, or what it was where the key is new. */
-static int find_first(struct sqlite *db, struct append_item *item)
+int sqlite_append_first(struct sqlite *db, struct append_item *item)
 {
 	struct sqlite_stmt *stmt = sqlite_stmt(db, SQL_MESSAGE_BY_KEY);
 
@@ -38,7 +30,7 @@ static int find_first(struct sqlite *db, struct append_item *item)
 	item->sent_ms = sqlite_int(stmt, 1);
 	item->epoch_no = (uint32_t)sqlite_int(stmt, 3);
 	sqlite_end(stmt);
-	return 0;
+	return 1;
 }
 
 static int explain(struct sqlite *db, struct append_item *item, enum append_outcome otherwise)
@@ -54,19 +46,18 @@ static int explain(struct sqlite *db, struct append_item *item, enum append_outc
 		return 0;
 	}
 	item->outcome = otherwise;
-	return find_first(db, item);
+	err = sqlite_append_first(db, item);
+	return err < 0 ? err : 0;
 }
 
 /* ---- one message ---- */
 
-static int insert(struct sqlite_connection *connection, const struct append_item *item,
-	const struct room_head *head, int64_t *ret_changed)
+void sqlite_append_bind(const struct sqlite_connection *connection, struct sqlite_stmt *stmt,
+	const struct append_item *item, const struct room_head *head, int64_t sent_ms)
 {
-	struct sqlite_stmt *stmt = sqlite_stmt(connection->db, SQL_MESSAGE_ADD);
-
 	sqlite_bind_id(stmt, 1, &item->room);
 	sqlite_bind_int(stmt, 2, (int64_t)(head->seq + 1));
-	sqlite_bind_int(stmt, 3, head->sent_ms);
+	sqlite_bind_int(stmt, 3, sent_ms);
 	sqlite_bind_id(stmt, 4, &item->sender);
 	sqlite_bind_blob(stmt, 5, bytes_of(item->client_key, sizeof(item->client_key)));
 	sqlite_bind_blob(stmt, 6, bytes_of(item->body_hash, sizeof(item->body_hash)));
@@ -87,31 +78,52 @@ static int insert(struct sqlite_connection *connection, const struct append_item
 	sqlite_bind_blob_or_null(stmt, 13, item->nonce);
 	sqlite_bind_blob_or_null(stmt, 14, item->auth_tag);
 	sqlite_bind_text_or_null(stmt, 15, item->attachment);
-	return sqlite_run(stmt, ret_changed);
+}
+
+void sqlite_append_stored(const struct sqlite_connection *connection, struct append_item *item,
+	struct room_head *head, int64_t sent_ms)
+{
+	head->seq++;
+	item->outcome = APPEND_STORED;
+	item->seq = head->seq;
+	item->epoch_no = connection->store->base.epoch_no;
+	item->sent_ms = sent_ms;
+	item->member_version = head->member_version;
+}
+
+int sqlite_append_insert(
+	struct sqlite_connection *connection, struct append_item *item, struct room_head *head)
+{
+	struct sqlite_stmt *stmt = sqlite_stmt(connection->db, SQL_MESSAGE_ADD);
+	int64_t changed = 0;
+
+	sqlite_append_bind(connection, stmt, item, head, head->sent_ms);
+	int err = sqlite_run(stmt, &changed);
+	if (err != 0 || changed == 0) {
+		return err;
+	}
+	head->activity_ms = head->sent_ms;
+	sqlite_append_stored(connection, item, head, head->sent_ms);
+	return 1;
 }
 
 static int append_one(
 	struct sqlite_connection *connection, struct append_item *item, struct room_head *head)
 {
-	int64_t changed = 0;
-
+	if (item->imported) {
+		return sqlite_append_import(connection, item, head);
+	}
 	if (head->archived) {
 		return explain(connection->db, item, APPEND_ARCHIVED);
 	}
-	int err = insert(connection, item, head, &changed);
-	if (err != 0) {
-		return err;
+	if (item->type == MESSAGE_EDIT || item->type == MESSAGE_DELETE) {
+		return sqlite_append_change(connection, item, head);
 	}
-	if (changed == 0) {
+	int err = sqlite_append_insert(connection, item, head);
+	if (err == 0) {
 		return explain(connection->db, item, APPEND_NOT_MEMBER);
 	}
-	head->seq++;
-	item->outcome = APPEND_STORED;
-	item->seq = head->seq;
-	item->epoch_no = connection->store->base.epoch_no;
-	item->sent_ms = head->sent_ms;
-	item->member_version = head->member_version;
-	return 0;
+	return err < 0 ? err : 0;
 }
 
 /* An error in one row undoes that row alone and spends no number. 0, or an error for which the
@@ -153,6 +165,7 @@ static int read_head(
 	int64_t last_ms = sqlite_int(stmt, 1);
 	ret_head->seq = (uint64_t)sqlite_int(stmt, 0);
 	ret_head->sent_ms = connection->now_ms > last_ms ? connection->now_ms : last_ms;
+	ret_head->activity_ms = last_ms;
 	ret_head->member_version = (uint64_t)sqlite_int(stmt, 2);
 	ret_head->archived = sqlite_int(stmt, 3) != 0;
 	sqlite_end(stmt);
@@ -166,7 +179,7 @@ static int raise_head(
 
 	sqlite_bind_id(stmt, 1, room);
 	sqlite_bind_int(stmt, 2, (int64_t)head->seq);
-	sqlite_bind_int(stmt, 3, head->sent_ms);
+	sqlite_bind_int(stmt, 3, head->activity_ms);
 	sqlite_bind_int(stmt, 4, (int64_t)stored);
 	return sqlite_run(stmt, NULL);
 }

@@ -109,13 +109,24 @@ static uint64_t size_beside(const char *path, const char *suffix)
 
 /* ---- who has it ---- */
 
-static void tell_holder(int fd, const char *path, const char *lock_path, struct buf *why)
+/* What the holder noted, 0 where that is no number. */
+static long long read_holder(int fd)
 {
 	char pid[16] = "";
 	ssize_t len = pread(fd, pid, sizeof(pid) - 1, 0);
 	long long number = 0;
 
-	if (len > 0 && bytes_to_i64(bytes_trim(bytes_of(pid, strcspn(pid, "\n"))), &number) == 0) {
+	if (len <= 0 || bytes_to_i64(bytes_trim(bytes_of(pid, strcspn(pid, "\n"))), &number) != 0) {
+		return 0;
+	}
+	return number;
+}
+
+static void tell_holder(int fd, const char *path, const char *lock_path, struct buf *why)
+{
+	long long number = read_holder(fd);
+
+	if (number != 0) {
 		buf_printf(why, "%s is in use by process %lld (lock file %s)", path, number,
 			lock_path);
 	} else {
@@ -151,10 +162,47 @@ static int lock_fd(int fd, const char *path, const char *lock_path, struct buf *
 	return 0;
 }
 
+/* What root makes in the folder of another user is that user's: chatd is not root, and must be able
+ * to open it. fd: made just now. */
+static void give_to_folder(int fd, const char *path)
+{
+	char *copy = mem_strdup(path);
+	struct stat st;
+
+	if (geteuid() == 0 && stat(dirname(copy), &st) == 0) {
+		/* Where it cannot be given away root is who has it, as it would be anyway. */
+		int ignored = fchown(fd, st.st_uid, st.st_gid);
+		(void)ignored;
+	}
+	free(copy);
+}
+
+/* The lock file, made where it is not there. A second name of another file would be overwritten
+ * with a process id. Negative with errno. */
+static int open_lock(const char *lock_path)
+{
+	struct stat st;
+	int fd = open(lock_path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd >= 0) {
+		give_to_folder(fd, lock_path);
+		return fd;
+	}
+	if (errno == EEXIST) {
+		fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	}
+	if (fd >= 0 && (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_nlink > 1)) {
+		close(fd);
+		errno = EMLINK;
+		fd = -1;
+	}
+	return fd;
+}
+
 static int lock_file(struct sqlite_file *file, struct buf *why)
 {
 	char *lock_path = path_with(file->path, ".lock");
-	int fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = open_lock(lock_path);
 	int err = fd < 0 ? fail_errno(why, "cannot open", lock_path)
 			 : lock_fd(fd, file->path, lock_path, why);
 
@@ -163,6 +211,30 @@ static int lock_file(struct sqlite_file *file, struct buf *why)
 	}
 	if (err == 0) {
 		file->lock_fd = fd;
+	}
+	free(lock_path);
+	return err;
+}
+
+/* Without taking the lock, and without making its file. */
+static int ask_holder(struct sqlite_file *file, struct buf *why)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	char *lock_path = path_with(file->path, ".lock");
+	int fd = open(lock_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	int err = 0;
+
+	if (fd < 0 && errno != ENOENT) {
+		err = errno == EACCES ? ERR_FORBIDDEN : ERR_SYSTEM;
+		(void)fail_errno(why, "cannot open", lock_path);
+	}
+	if (fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) != 0) {
+		err = fail_errno(why, "cannot ask for the lock of", lock_path);
+	}
+	if (fd >= 0) {
+		file->held = err == 0 && lock.l_type != F_UNLCK;
+		file->holder = file->held ? read_holder(fd) : 0;
+		close(fd);
 	}
 	free(lock_path);
 	return err;
@@ -277,6 +349,35 @@ int sqlite_file_open(struct bytes path, struct sqlite_file *ret_file, struct buf
 	return 0;
 }
 
+int sqlite_file_look(struct bytes path, struct sqlite_file *ret_file, struct buf *why)
+{
+	struct sqlite_file file = {.lock_fd = -1};
+	int err = check_text(path, why);
+
+	if (err != 0) {
+		return err;
+	}
+	char *given = mem_dup_bytes(path);
+	err = find_path(given, &file.path, why);
+	err = err == ERR_CONFIG ? ERR_NOT_FOUND : err; /* there is no such folder */
+	if (err == 0) {
+		err = look_at(&file, why);
+	}
+	if (err == 0) {
+		err = ask_holder(&file, why);
+	}
+	if (err == ERR_SYSTEM && access(given, R_OK) != 0 && errno == EACCES) {
+		err = ERR_FORBIDDEN;
+	}
+	free(given);
+	if (err != 0) {
+		sqlite_file_close(&file);
+		return err;
+	}
+	*ret_file = file;
+	return 0;
+}
+
 /* The lock file stays: whoever waits for its lock must find the same file as the next one. */
 void sqlite_file_close(struct sqlite_file *file)
 {
@@ -331,6 +432,7 @@ static int create_at(const char *temporary, const char *path, struct buf *why)
 	if (fd < 0) {
 		return fail_errno(why, "cannot make", temporary);
 	}
+	give_to_folder(fd, temporary);
 	close(fd);
 	int err = sqlite_open(temporary, SQLITE_MODE_NEW, &db, why);
 	if (err != 0) {
@@ -362,7 +464,12 @@ int sqlite_file_create(const struct sqlite_file *file, struct buf *why)
 	return err;
 }
 
+uint64_t sqlite_file_wal_size(const struct sqlite_file *file)
+{
+	return size_beside(file->path, "-wal");
+}
+
 uint64_t sqlite_file_size(const struct sqlite_file *file)
 {
-	return size_beside(file->path, "") + size_beside(file->path, "-wal");
+	return size_beside(file->path, "") + sqlite_file_wal_size(file);
 }

@@ -19,6 +19,9 @@ struct sqlite_file {
 	uint64_t size; /* bytes, when it was looked at */
 	bool is_new; /* not there, or empty */
 	bool was_clean; /* closed well: there is no WAL */
+	/* Only after sqlite_file_look(). */
+	bool held; /* another process has it locked */
+	long long holder; /* its id, 0: not known */
 };
 
 /* Finds, locks and looks at the file; nothing on the disk changes but the lock file PATH.lock,
@@ -27,11 +30,17 @@ struct sqlite_file {
  * program), ERR_BUSY (another process has it), ERR_CORRUPT (no database, or a damaged one),
  * ERR_SYSTEM. After an error there is nothing to close. */
 int sqlite_file_open(struct bytes path, struct sqlite_file *ret_file, struct buf *why);
+/* The same to read it only: asks who has it instead of locking, and makes nothing. Errors as above
+ * but ERR_BUSY, and ERR_NOT_FOUND (no such folder; a missing file is is_new), ERR_FORBIDDEN. Never
+ * while this process has the database open. */
+int sqlite_file_look(struct bytes path, struct sqlite_file *ret_file, struct buf *why);
 /* Unlocks. */
 void sqlite_file_close(struct sqlite_file *file);
 /* Makes the database with mode 0600, whole or not at all. Only where is_new. */
 int sqlite_file_create(const struct sqlite_file *file, struct buf *why);
 /* Bytes on the disk, WAL included; asks by name. */
 uint64_t sqlite_file_size(const struct sqlite_file *file);
+/* Of the WAL alone. */
+uint64_t sqlite_file_wal_size(const struct sqlite_file *file);
 
 #endif

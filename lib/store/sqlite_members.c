@@ -1,4 +1,5 @@
-/* Participants: added, removed, listed. Every change raises the room's member_version. */
+/* Participants: added, removed, given roles, listed. Every change raises the room's member_version.
+ */
 #include "lib/base/err.h"
 #include "lib/store/sqlite_rows.h"
 #include "lib/store/sqlite_store.h"
@@ -13,11 +14,34 @@ static int changed(struct sqlite *db, const struct uuid *room, int64_t count)
 	return sqlite_run(stmt, NULL);
 }
 
+static int set_role(
+	struct sqlite *db, const struct uuid *room, const struct uuid *user, enum member_role role)
+{
+	struct sqlite_stmt *stmt = sqlite_stmt(db, SQL_MEMBER_SET_ROLE);
+
+	sqlite_bind_id(stmt, 1, room);
+	sqlite_bind_id(stmt, 2, user);
+	sqlite_bind_int(stmt, 3, (int64_t)role);
+	return sqlite_run(stmt, NULL);
+}
+
+/* Whether the room has an Owner besides the user: 1, 0 or an error. */
+static int has_other_owner(struct sqlite *db, const struct uuid *room, const struct uuid *user)
+{
+	struct sqlite_stmt *stmt = sqlite_stmt(db, SQL_MEMBER_OWNER);
+
+	sqlite_bind_id(stmt, 1, room);
+	sqlite_bind_id(stmt, 2, user);
+	int err = sqlite_step(stmt);
+	sqlite_end(stmt);
+	return err;
+}
+
 /* ---- add ---- */
 
 static int insert(struct sqlite_connection *connection, const struct store_member_add *req)
 {
-	int err = sqlite_user_name(connection, &req->user, BYTES_NONE);
+	int err = sqlite_user_name(connection, &req->user, req->identity);
 	struct sqlite_stmt *stmt = sqlite_stmt(connection->db, SQL_MEMBER_ADD);
 
 	if (err != 0) {
@@ -31,22 +55,37 @@ static int insert(struct sqlite_connection *connection, const struct store_membe
 	return err != 0 ? err : changed(connection->db, &req->room, 1);
 }
 
+/* Who is in already is judged first: a user's own room is neither hidden from him nor closed. */
+static int judge_add(const struct store_member_add *req)
+{
+	if (req->public_only && req->row.visibility != ROOM_PUBLIC) {
+		return ERR_NOT_FOUND;
+	}
+	return req->row.type == ROOM_DIRECT ? ERR_FORBIDDEN : 0;
+}
+
 static int add(struct sqlite_connection *connection, struct store_member_add *req)
 {
+	enum member_role wanted = req->role != ROLE_NONE ? req->role : ROLE_MEMBER;
+	enum member_role least = wanted > ROLE_ADMIN ? wanted : ROLE_ADMIN;
 	struct sqlite *db = connection->db;
 	struct arena *arena = req->call.arena;
 	int err = sqlite_room_by_id(db, arena, &req->room, &req->row);
 
+	if (err == 0) {
+		err = sqlite_actor_check(db, &req->row, &req->actor, least);
+	}
 	if (err == 0) {
 		err = sqlite_role(db, &req->room, &req->user, &req->now);
 	}
 	if (err != 0 || req->now != ROLE_NONE) {
 		return err;
 	}
-	if (req->public_only && req->row.visibility != ROOM_PUBLIC) {
-		return ERR_NOT_FOUND;
+	err = judge_add(req);
+	if (err != 0) {
+		return err;
 	}
-	req->now = req->role != ROLE_NONE ? req->role : ROLE_MEMBER;
+	req->now = wanted;
 	req->added = true;
 	err = insert(connection, req);
 	return err != 0 ? err : sqlite_room_by_id(db, arena, &req->room, &req->row);
@@ -62,69 +101,94 @@ void sqlite_member_add_work(struct store_call *call, void *connection)
 
 /* ---- remove ---- */
 
-/* 1: there is a row; 0: none. */
-static int for_room(struct sqlite *db, enum sql_id id, const struct uuid *room, struct uuid *ret_id)
-{
-	struct sqlite_stmt *stmt = sqlite_stmt(db, id);
-
-	sqlite_bind_id(stmt, 1, room);
-	int err = sqlite_step(stmt);
-	if (err == 1) {
-		if (ret_id != NULL) {
-			sqlite_id(stmt, 0, ret_id);
-		}
-		sqlite_end(stmt);
-	}
-	return err;
-}
-
-static int run_for_member(
-	struct sqlite *db, enum sql_id id, const struct uuid *room, const struct uuid *user)
-{
-	struct sqlite_stmt *stmt = sqlite_stmt(db, id);
-
-	sqlite_bind_id(stmt, 1, room);
-	sqlite_bind_id(stmt, 2, user);
-	return sqlite_run(stmt, NULL);
-}
-
 /* Where no Owner is left the one with the highest role becomes it, and of those the oldest. */
 static int find_successor(struct sqlite *db, struct store_member_remove *req)
 {
-	int err = for_room(db, SQL_MEMBER_OWNER, &req->room, NULL);
+	int err = has_other_owner(db, &req->room, &req->user);
 
 	if (err != 0) {
 		return err < 0 ? err : 0;
 	}
-	err = for_room(db, SQL_MEMBER_SUCCESSOR, &req->room, &req->successor);
+	struct sqlite_stmt *stmt = sqlite_stmt(db, SQL_MEMBER_SUCCESSOR);
+	sqlite_bind_id(stmt, 1, &req->room);
+	err = sqlite_step(stmt);
 	if (err != 1) {
 		return err;
 	}
+	sqlite_id(stmt, 0, &req->successor);
+	sqlite_end(stmt);
 	req->has_successor = true;
-	return run_for_member(db, SQL_MEMBER_PROMOTE, &req->room, &req->successor);
+	return set_role(db, &req->room, &req->successor, ROLE_OWNER);
 }
 
-static int drop(struct sqlite *db, struct store_member_remove *req)
+/* What the actor may do comes before whether the other is a member: it is not for everybody to
+ * know. */
+static int judge_remove(
+	struct sqlite *db, const struct store_member_remove *req, enum member_role *ret_role)
 {
-	enum member_role role = ROLE_NONE;
-	int err = sqlite_room_by_id(db, req->call.arena, &req->room, &req->row);
+	const struct store_actor *actor = &req->actor;
+	enum member_role by = ROLE_NONE, role = ROLE_NONE;
+	int err = sqlite_actor_role(db, &req->row, actor, &by);
 
 	if (err == 0) {
 		err = sqlite_role(db, &req->room, &req->user, &role);
 	}
-	if (err == 0 && role == ROLE_NONE) {
-		err = ERR_NOT_MEMBER;
+	if (err != 0) {
+		return err;
+	}
+	bool himself = actor->has_by && uuid_eq(&actor->by, &req->user);
+	bool over = by == ROLE_OWNER || (by == ROLE_ADMIN && role < ROLE_ADMIN);
+	if (!himself && !over) {
+		return ERR_FORBIDDEN;
+	}
+	if (role == ROLE_NONE) {
+		return ERR_NOT_MEMBER;
+	}
+	*ret_role = role;
+	return req->row.type == ROOM_DIRECT && !req->even_direct ? ERR_FORBIDDEN : 0;
+}
+
+static int delete_member(struct sqlite *db, const struct store_member_remove *req)
+{
+	struct sqlite_stmt *stmt = sqlite_stmt(db, SQL_MEMBER_DROP);
+
+	sqlite_bind_id(stmt, 1, &req->room);
+	sqlite_bind_id(stmt, 2, &req->user);
+	return sqlite_run(stmt, NULL);
+}
+
+static int unpair(struct sqlite_connection *connection, const struct uuid *room)
+{
+	struct sqlite_stmt *stmt = sqlite_stmt(connection->db, SQL_ROOM_UNPAIR);
+
+	sqlite_bind_id(stmt, 1, room);
+	sqlite_bind_int(stmt, 2, connection->now_ms);
+	return sqlite_run(stmt, NULL);
+}
+
+static int drop(struct sqlite_connection *connection, struct store_member_remove *req)
+{
+	struct sqlite *db = connection->db;
+	struct arena *arena = req->call.arena;
+	enum member_role role = ROLE_NONE;
+	int err = sqlite_room_by_id(db, arena, &req->room, &req->row);
+
+	if (err == 0) {
+		err = judge_remove(db, req, &role);
 	}
 	if (err == 0) {
-		err = run_for_member(db, SQL_MEMBER_DROP, &req->room, &req->user);
+		err = delete_member(db, req);
 	}
 	if (err == 0 && role == ROLE_OWNER) {
 		err = find_successor(db, req);
 	}
+	if (err == 0 && req->row.type == ROOM_DIRECT) {
+		err = unpair(connection, &req->room);
+	}
 	if (err == 0) {
 		err = changed(db, &req->room, -1);
 	}
-	return err != 0 ? err : sqlite_room_by_id(db, req->call.arena, &req->room, &req->row);
+	return err != 0 ? err : sqlite_room_by_id(db, arena, &req->room, &req->row);
 }
 
 void sqlite_member_remove_work(struct store_call *call, void *connection)
@@ -132,32 +196,112 @@ void sqlite_member_remove_work(struct store_call *call, void *connection)
 	struct store_member_remove *req = CONTAINER_OF(call, struct store_member_remove, call);
 
 	req->has_successor = false;
-	call->err = drop(((struct sqlite_connection *)connection)->db, req);
+	call->err = drop(connection, req);
+}
+
+/* ---- role ---- */
+
+/* *ret_role: the one that he has. */
+static int judge_role(
+	struct sqlite *db, const struct store_member_role *req, enum member_role *ret_role)
+{
+	enum member_role by = ROLE_NONE, role = ROLE_NONE;
+	int err = sqlite_actor_role(db, &req->row, &req->actor, &by);
+
+	if (err == 0) {
+		err = sqlite_role(db, &req->room, &req->user, &role);
+	}
+	if (err != 0) {
+		return err;
+	}
+	bool below = by == ROLE_ADMIN && role < ROLE_ADMIN && req->role < ROLE_ADMIN;
+	if ((by != ROLE_OWNER && !below) || req->row.type == ROOM_DIRECT) {
+		return ERR_FORBIDDEN;
+	}
+	*ret_role = role;
+	return role == ROLE_NONE ? ERR_NOT_MEMBER : 0;
+}
+
+static int change_role(struct sqlite *db, struct store_member_role *req)
+{
+	enum member_role role = ROLE_NONE;
+	int err = sqlite_room_by_id(db, req->call.arena, &req->room, &req->row);
+
+	if (err == 0) {
+		err = judge_role(db, req, &role);
+	}
+	if (err != 0 || role == req->role) {
+		return err;
+	}
+	if (role == ROLE_OWNER) {
+		err = has_other_owner(db, &req->room, &req->user);
+		if (err != 1) {
+			return err == 0 ? ERR_CONFLICT : err;
+		}
+	}
+	req->changed = true;
+	err = set_role(db, &req->room, &req->user, req->role);
+	if (err == 0) {
+		err = changed(db, &req->room, 0);
+	}
+	return err != 0 ? err : sqlite_room_by_id(db, req->call.arena, &req->room, &req->row);
+}
+
+void sqlite_member_role_work(struct store_call *call, void *connection)
+{
+	struct store_member_role *req = CONTAINER_OF(call, struct store_member_role, call);
+
+	req->changed = false;
+	call->err = change_role(((struct sqlite_connection *)connection)->db, req);
 }
 
 /* ---- list ---- */
+
+static int read_members(struct sqlite_stmt *stmt, struct arena *arena,
+	struct member_row **ret_members, size_t *ret_count)
+{
+	struct member_row *members = NULL;
+	size_t count = 0, cap = 0;
+	int err;
+
+	while ((err = sqlite_step(stmt)) == 1) {
+		members = sqlite_rows_grow(arena, members, count, &cap, sizeof(*members));
+		sqlite_row_member(stmt, arena, &members[count++]);
+	}
+	*ret_members = members;
+	*ret_count = count;
+	return err;
+}
 
 void sqlite_member_list_work(struct store_call *call, void *connection)
 {
 	struct sqlite *db = ((struct sqlite_connection *)connection)->db;
 	struct store_member_list *req = CONTAINER_OF(call, struct store_member_list, call);
 	struct room_row room;
-	size_t cap = 0;
-	int err = sqlite_room_by_id(db, call->arena, &req->room, &room);
 
-	req->members = NULL;
-	req->count = 0;
-	if (err != 0) {
-		call->err = err;
+	call->err = sqlite_room_by_id(db, call->arena, &req->room, &room);
+	if (call->err != 0) {
 		return;
 	}
 	req->member_version = room.member_version;
 	struct sqlite_stmt *stmt = sqlite_stmt(db, SQL_MEMBER_LIST);
 	sqlite_bind_id(stmt, 1, &req->room);
-	while ((err = sqlite_step(stmt)) == 1) {
-		req->members = sqlite_rows_grow(
-			call->arena, req->members, req->count, &cap, sizeof(*req->members));
-		sqlite_row_member(stmt, call->arena, &req->members[req->count++]);
+	call->err = read_members(stmt, call->arena, &req->members, &req->count);
+}
+
+void sqlite_member_page_work(struct store_call *call, void *connection)
+{
+	struct sqlite *db = ((struct sqlite_connection *)connection)->db;
+	struct store_member_page *req = CONTAINER_OF(call, struct store_member_page, call);
+	struct room_row room;
+
+	call->err = sqlite_room_by_id(db, call->arena, &req->room, &room);
+	if (call->err != 0) {
+		return;
 	}
-	call->err = err;
+	struct sqlite_stmt *stmt = sqlite_stmt(db, req->only ? SQL_MEMBER_ONE : SQL_MEMBER_PAGE);
+	sqlite_bind_id(stmt, 1, &req->room);
+	sqlite_bind_id(stmt, 2, &req->after);
+	sqlite_bind_int(stmt, 3, req->limit);
+	call->err = read_members(stmt, call->arena, &req->members, &req->count);
 }

@@ -33,12 +33,12 @@ static int look_at_clean(const struct sqlite_file *file, struct buf *why)
 }
 
 static int prepare_file(
-	const struct sqlite_file *file, const struct store_open_params *params, struct buf *why)
+	const struct sqlite_file *file, const struct sqlite_migrate *migrate, struct buf *why)
 {
 	if (!file->is_new) {
 		return file->was_clean ? look_at_clean(file, why) : 0;
 	}
-	if (!params->migrate) {
+	if (!migrate->allowed) {
 		buf_printf(why,
 			"there is no database %s yet: run \"chatctl db migrate\", or set "
 			"auto_migrate "
@@ -71,7 +71,8 @@ static int use_wal(struct sqlite *db, const char *path, struct buf *why)
 	return 0;
 }
 
-static int open_writer(struct sqlite_store *store, bool migrate, struct buf *why)
+static int open_writer(
+	struct sqlite_store *store, const struct sqlite_migrate *migrate, struct buf *why)
 {
 	const struct sqlite_file *file = &store->file;
 	int err = sqlite_open(file->path, SQLITE_MODE_WRITER, &store->write.db, why);
@@ -108,16 +109,16 @@ static int start_threads(struct sqlite_store *store, size_t max_queued, struct b
 }
 
 /* Readers first: what they pass on the writer still does. */
-static void stop(struct sqlite_store *store)
+void sqlite_store_stop(struct sqlite_store *store)
 {
 	sqlite_thread_stop(&store->reader);
 	sqlite_thread_stop(&store->writer);
 }
 
 /* The connection that closes last copies the WAL into the file. */
-static void destroy(struct sqlite_store *store)
+void sqlite_store_destroy(struct sqlite_store *store)
 {
-	stop(store);
+	sqlite_store_stop(store);
 	sqlite_close(&store->read.db);
 	sqlite_close(&store->write.db);
 	sqlite_file_close(&store->file);
@@ -127,144 +128,65 @@ static void destroy(struct sqlite_store *store)
 	free(store);
 }
 
-static int open_all(struct sqlite_store *store, const struct store_open_params *params,
-	struct bytes path, struct buf *why)
+static int open_migrated(struct sqlite_store *store, struct bytes path,
+	const struct sqlite_migrate *migrate, struct buf *why)
 {
 	int err = sqlite_file_open(path, &store->file, why);
 
 	if (err == 0) {
-		err = prepare_file(&store->file, params, why);
+		err = prepare_file(&store->file, migrate, why);
 	}
-	if (err == 0) {
-		err = open_writer(store, params->migrate, why);
-	}
+	return err != 0 ? err : open_writer(store, migrate, why);
+}
+
+static int open_all(struct sqlite_store *store, const struct store_open_params *params,
+	struct bytes path, struct buf *why)
+{
+	const struct sqlite_migrate migrate = {.allowed = params->migrate};
+	int err = open_migrated(store, path, &migrate, why);
+
 	if (err == 0) {
 		err = sqlite_open(store->file.path, SQLITE_MODE_READER, &store->read.db, why);
 	}
 	return err != 0 ? err : start_threads(store, params->max_queued, why);
 }
 
-int sqlite_store_open(const struct store_open_params *params, struct bytes path,
-	struct store **ret_store, struct buf *why)
+static struct sqlite_store *create(const struct clock *clock)
 {
 	struct sqlite_store *store = mem_zalloc(sizeof(*store));
 
 	store->base.ops = &sqlite_store_ops;
-	store->clock = params->clock != NULL ? params->clock : &clock_system;
+	store->clock = clock != NULL ? clock : &clock_system;
 	store->file.lock_fd = -1;
 	store->write.store = store;
 	store->read.store = store;
+	return store;
+}
+
+static int error_of_opening(int err)
+{
+	return err == ERR_UNAVAILABLE || err == ERR_UNCERTAIN ? ERR_SYSTEM : err;
+}
+
+int sqlite_store_open(const struct store_open_params *params, struct bytes path,
+	struct store **ret_store, struct buf *why)
+{
+	struct sqlite_store *store = create(params->clock);
 	int err = open_all(store, params, path, why);
+
 	if (err != 0) {
-		destroy(store);
-		return err == ERR_UNAVAILABLE || err == ERR_UNCERTAIN ? ERR_SYSTEM : err;
+		sqlite_store_destroy(store);
+		return error_of_opening(err);
 	}
 	*ret_store = &store->base;
 	return 0;
 }
 
-/* ---- the vtable ---- */
-
-static int post(struct sqlite_thread *thread, struct store_call *call, size_t weight,
-	void (*work)(struct store_call *call, void *connection))
+int sqlite_store_migrate(struct bytes path, const struct sqlite_migrate *migrate, struct buf *why)
 {
-	if (thread == NULL) {
-		return ERR_UNAVAILABLE; /* stopped */
-	}
-	call->work = work;
-	call->err = 0;
-	call->why = NULL;
-	return sqlite_thread_post(thread, call, weight);
-}
+	struct sqlite_store *store = create(NULL);
+	int err = open_migrated(store, path, migrate, why);
 
-static struct sqlite_store *store_of(struct store *base)
-{
-	return CONTAINER_OF(base, struct sqlite_store, base);
+	sqlite_store_destroy(store);
+	return error_of_opening(err);
 }
-
-static int op_append(struct store *base, struct store_append *req)
-{
-	return post(store_of(base)->writer, &req->call, req->count > 0 ? req->count : 1,
-		sqlite_append_work);
-}
-
-static int op_page(struct store *base, struct store_page *req)
-{
-	if (req->limit < 1 || req->limit > 1000) {
-		return ERR_BAD_REQUEST;
-	}
-	return post(store_of(base)->reader, &req->call, 1, sqlite_page_work);
-}
-
-static int op_room_find(struct store *base, struct store_room_find *req)
-{
-	return post(store_of(base)->reader, &req->call, 1, sqlite_room_find_work);
-}
-
-static int op_room_create(struct store *base, struct store_room_create *req)
-{
-	if (uuid_is_nil(&req->room.id)) {
-		return ERR_BAD_REQUEST;
-	}
-	req->asked = req->room;
-	return post(store_of(base)->writer, &req->call, 1, sqlite_room_create_work);
-}
-
-static int op_room_list(struct store *base, struct store_room_list *req)
-{
-	if (req->limit < 1 || req->limit > 1000) {
-		return ERR_BAD_REQUEST;
-	}
-	return post(store_of(base)->reader, &req->call, 1, sqlite_room_list_work);
-}
-
-static int op_member_add(struct store *base, struct store_member_add *req)
-{
-	return post(store_of(base)->writer, &req->call, 1, sqlite_member_add_work);
-}
-
-static int op_member_remove(struct store *base, struct store_member_remove *req)
-{
-	return post(store_of(base)->writer, &req->call, 1, sqlite_member_remove_work);
-}
-
-static int op_member_list(struct store *base, struct store_member_list *req)
-{
-	return post(store_of(base)->reader, &req->call, 1, sqlite_member_list_work);
-}
-
-static int op_user_open(struct store *base, struct store_user_open *req)
-{
-	return post(store_of(base)->reader, &req->call, 1, sqlite_user_open_work);
-}
-
-static int op_status(struct store *base, struct store_status *req)
-{
-	return post(store_of(base)->reader, &req->call, 1, sqlite_status_work);
-}
-
-static void op_stop(struct store *base)
-{
-	stop(store_of(base));
-}
-
-static void op_close(struct store *base)
-{
-	destroy(store_of(base));
-}
-
-const struct store_ops sqlite_store_ops = {
-	.name = "sqlite",
-	.append = op_append,
-	.page = op_page,
-	.room_find = op_room_find,
-	.room_create = op_room_create,
-	.room_list = op_room_list,
-	.member_add = op_member_add,
-	.member_remove = op_member_remove,
-	.member_list = op_member_list,
-	.user_open = op_user_open,
-	.status = op_status,
-	.stop = op_stop,
-	.close = op_close,
-};

@@ -34,6 +34,8 @@ void sqlite_read_list(void *ctx, struct store_call *list)
 		if (call->work == sqlite_user_open_work && call->err == ERR_NOT_FOUND) {
 			call->work = sqlite_user_make_work;
 			sqlite_thread_pass(connection->store->writer, call);
+		} else if (call->err == SQLITE_GO_ON) {
+			sqlite_thread_pass(connection->store->reader, call);
 		} else {
 			sqlite_thread_answer(call);
 		}
@@ -86,7 +88,7 @@ static int page_rows(struct sqlite_stmt *stmt, struct store_page *req, size_t bo
 		err = sqlite_step(stmt);
 		if (err == 1) {
 			err = sqlite_row_message(
-				stmt, req->call.arena, &req->room, &req->rows[req->count]);
+				stmt, 0, req->call.arena, &req->room, &req->rows[req->count]);
 			err = err == 0 ? 1 : err;
 		}
 		if (err != 1) {
@@ -141,6 +143,92 @@ void sqlite_page_work(struct store_call *call, void *connection)
 	}
 }
 
+/* ---- one message ---- */
+
+static int imported_seq(
+	struct sqlite *db, const struct uuid *room, const struct uuid *id, uint64_t *ret_seq)
+{
+	struct sqlite_stmt *stmt = sqlite_stmt(db, SQL_MESSAGE_BY_ID);
+
+	sqlite_bind_id(stmt, 1, room);
+	sqlite_bind_id(stmt, 2, id);
+	int err = sqlite_step(stmt);
+	if (err == 1) {
+		*ret_seq = (uint64_t)sqlite_int(stmt, 0);
+		sqlite_end(stmt);
+	}
+	return err;
+}
+
+/* The number is in a computed id; whether it is one shows when it is computed again. */
+int sqlite_message_seq(const struct sqlite_connection *connection, const struct uuid *room,
+	const struct uuid *id, uint64_t *ret_seq)
+{
+	struct sqlite_stmt *stmt = sqlite_stmt(connection->db, SQL_MESSAGE_LOOK);
+	struct message_row row = {.room = *room, .seq = ident_message_seq(id)};
+	struct uuid computed;
+
+	sqlite_bind_id(stmt, 1, room);
+	sqlite_bind_int(stmt, 2, (int64_t)row.seq);
+	int err = sqlite_step(stmt);
+	if (err < 0) {
+		return err;
+	}
+	if (err == 1) {
+		row.epoch_no = (uint32_t)sqlite_int(stmt, 4);
+		bool imported = sqlite_id(stmt, 6, &row.imported_id);
+		sqlite_end(stmt);
+		store_message_id(&connection->store->base, &row, &computed);
+		if (!imported && uuid_eq(&computed, id)) {
+			*ret_seq = row.seq;
+			return 1;
+		}
+	}
+	return imported_seq(connection->db, room, id, ret_seq);
+}
+
+/* Messages of a room that was deleted may still be there. */
+static int room_is_there(struct sqlite *db, const struct uuid *room)
+{
+	struct sqlite_stmt *stmt = sqlite_stmt(db, SQL_ROOM_HEAD);
+
+	sqlite_bind_id(stmt, 1, room);
+	int err = sqlite_step(stmt);
+	sqlite_end(stmt);
+	return err == 0 ? ERR_NOT_FOUND : err;
+}
+
+static int find_message(struct sqlite_connection *connection, struct store_message_find *req)
+{
+	struct sqlite *db = connection->db;
+	uint64_t seq = 0;
+	int err = room_is_there(db, &req->room);
+
+	if (err == 1) {
+		err = sqlite_message_seq(connection, &req->room, &req->id, &seq);
+	}
+	if (err != 1) {
+		return err == 0 ? ERR_NOT_FOUND : err;
+	}
+	struct sqlite_stmt *stmt = sqlite_stmt(db, SQL_MESSAGE_GET);
+	sqlite_bind_id(stmt, 1, &req->room);
+	sqlite_bind_int(stmt, 2, (int64_t)seq);
+	err = sqlite_step(stmt);
+	if (err == 1) {
+		err = sqlite_row_message(stmt, 0, req->call.arena, &req->room, &req->row);
+		sqlite_end(stmt);
+		return err;
+	}
+	return err == 0 ? ERR_NOT_FOUND : err;
+}
+
+void sqlite_message_find_work(struct store_call *call, void *connection)
+{
+	struct store_message_find *req = CONTAINER_OF(call, struct store_message_find, call);
+
+	call->err = find_message(connection, req);
+}
+
 /* ---- status ---- */
 
 static int count_one(struct sqlite *db, enum sql_id id, uint64_t *ret_first, uint64_t *ret_second)
@@ -175,4 +263,13 @@ void sqlite_status_work(struct store_call *call, void *connection)
 	}
 	req->schema = (uint32_t)schema;
 	req->size_bytes = sqlite_file_size(&c->store->file);
+}
+
+/* ---- whether it works ---- */
+
+/* That the call has come here and its transaction is committed is all. */
+void sqlite_ping_work(struct store_call *call, void *connection)
+{
+	(void)connection;
+	call->err = 0;
 }

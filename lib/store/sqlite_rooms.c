@@ -1,4 +1,4 @@
-/* Rooms: found, listed, made. */
+/* Rooms: found and made. */
 #include "lib/base/err.h"
 #include "lib/store/sqlite_rows.h"
 #include "lib/store/sqlite_store.h"
@@ -63,31 +63,6 @@ void sqlite_room_find_work(struct store_call *call, void *connection)
 	}
 }
 
-/* ---- list ---- */
-
-void sqlite_room_list_work(struct store_call *call, void *connection)
-{
-	struct sqlite *db = ((struct sqlite_connection *)connection)->db;
-	struct store_room_list *req = CONTAINER_OF(call, struct store_room_list, call);
-	struct sqlite_stmt *stmt = sqlite_stmt(db, SQL_ROOM_LIST);
-	bool from_start = req->after_name.ptr == NULL;
-	size_t cap = 0;
-	int err;
-
-	req->rooms = NULL;
-	req->count = 0;
-	/* No id is shorter than the empty one. */
-	sqlite_bind_text(stmt, 1, req->after_name);
-	sqlite_bind_blob(stmt, 2, from_start ? BYTES_NONE : uuid_bytes(&req->after_id));
-	sqlite_bind_int(stmt, 3, req->limit);
-	while ((err = sqlite_step(stmt)) == 1) {
-		req->rooms = sqlite_rows_grow(
-			call->arena, req->rooms, req->count, &cap, sizeof(*req->rooms));
-		sqlite_row_room(stmt, call->arena, &req->rooms[req->count++]);
-	}
-	call->err = err;
-}
-
 /* ---- create ---- */
 
 /* The lower id first, so that a pair has one key. false: these are not two people. */
@@ -103,8 +78,19 @@ static bool pair_key(const struct store_room_create *req, uint8_t out[32])
 	return true;
 }
 
+/* Whether messages of a deleted room of that id are still being removed. */
+static int check_dead(struct sqlite *db, const struct uuid *id)
+{
+	struct sqlite_stmt *stmt = sqlite_stmt(db, SQL_DEAD_GET);
+
+	sqlite_bind_id(stmt, 1, id);
+	int err = sqlite_step(stmt);
+	sqlite_end(stmt);
+	return err == 1 ? ERR_CONFLICT : err;
+}
+
 /* 0: nobody has what the room wants; 1: *ret_row is the Direct room of that pair; ERR_EXISTS:
- * *ret_row has the alias or the id. */
+ * *ret_row has the alias or the id; ERR_CONFLICT: a room that was deleted had the id. */
 static int find_rival(struct sqlite *db, const struct room_row *wanted, struct bytes pair,
 	struct arena *arena, struct room_row *ret_row)
 {
@@ -127,7 +113,7 @@ static int find_rival(struct sqlite *db, const struct room_row *wanted, struct b
 	if (err == 0) {
 		return ERR_EXISTS;
 	}
-	return err == ERR_NOT_FOUND ? 0 : err;
+	return err == ERR_NOT_FOUND ? check_dead(db, &wanted->id) : err;
 }
 
 static int add_room(struct sqlite *db, const struct room_row *room, struct bytes pair, int64_t now)
@@ -207,6 +193,7 @@ static int create(struct sqlite_connection *connection, struct store_room_create
 			return ERR_BAD_REQUEST;
 		}
 		pair = bytes_of(key, sizeof(key));
+		wanted.visibility = ROOM_PRIVATE;
 	}
 	int err = find_rival(connection->db, &wanted, pair, req->call.arena, &req->room);
 	if (err != 0) {

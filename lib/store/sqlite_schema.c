@@ -5,11 +5,6 @@
 #include "lib/store/migrate.h"
 #include "lib/store/sqlite_store.h"
 
-struct applied_list {
-	struct migration_applied *rows;
-	size_t count;
-};
-
 static int fail(struct sqlite *db, const char *what, int err, struct buf *why)
 {
 	buf_printf(why, "%s: %s", what, sqlite_why(db));
@@ -18,7 +13,7 @@ static int fail(struct sqlite *db, const char *what, int err, struct buf *why)
 
 /* ---- what is applied ---- */
 
-static void read_applied(struct sqlite_stmt *stmt, struct applied_list *list)
+static void read_applied(struct sqlite_stmt *stmt, struct sqlite_applied *list)
 {
 	struct migration_applied *row;
 	struct bytes name = sqlite_bytes(stmt, 1);
@@ -38,7 +33,7 @@ static void read_applied(struct sqlite_stmt *stmt, struct applied_list *list)
 	}
 }
 
-static int list_applied(struct sqlite *db, struct applied_list *list)
+static int list_applied(struct sqlite *db, struct sqlite_applied *list)
 {
 	struct sqlite_stmt *stmt = sqlite_stmt(db, SQL_MIGRATION_HAS_TABLE);
 	int err = sqlite_step(stmt);
@@ -54,13 +49,27 @@ static int list_applied(struct sqlite *db, struct applied_list *list)
 	return err;
 }
 
-int sqlite_schema_look(struct sqlite *db, size_t *ret_missing, struct buf *why)
+int sqlite_schema_list(struct sqlite *db, struct sqlite_applied *ret_list, struct buf *why)
 {
-	struct applied_list list = {0};
+	struct sqlite_applied list = {0};
 	int err = list_applied(db, &list);
 
-	err = err != 0 ? fail(db, "the schema cannot be read", err, why)
-		       : migrate_judge(migrate_sqlite(), list.rows, list.count, ret_missing, why);
+	if (err != 0) {
+		free(list.rows);
+		return fail(db, "the schema cannot be read", err, why);
+	}
+	*ret_list = list;
+	return 0;
+}
+
+int sqlite_schema_look(struct sqlite *db, size_t *ret_missing, struct buf *why)
+{
+	struct sqlite_applied list = {0};
+	int err = sqlite_schema_list(db, &list, why);
+
+	if (err == 0) {
+		err = migrate_judge(migrate_sqlite(), list.rows, list.count, ret_missing, why);
+	}
 	free(list.rows);
 	return err;
 }
@@ -120,7 +129,30 @@ static int apply(struct sqlite *db, const struct migration *migration, int64_t n
 	return err;
 }
 
-static int migrate_from(struct sqlite *db, size_t missing, int64_t now, struct buf *why)
+static int migrate_one(struct sqlite *db, const struct migration *migration, int64_t now,
+	const struct sqlite_migrate *migrate, struct buf *why)
+{
+	uint64_t start = clock_mono_us(&clock_system);
+	int err = apply(db, migration, now);
+
+	if (err != 0) {
+		buf_printf(why, "migration %s: ", migration->name);
+		return fail(db, "not applied", err == ERR_INTERNAL ? ERR_CONFIG : err, why);
+	}
+	if (migrate->step != NULL) {
+		const struct store_admin_step step = {
+			.no = migration->no,
+			.name = migration->name,
+			.applied = true,
+			.us = clock_mono_us(&clock_system) - start,
+		};
+		migrate->step(migrate->ctx, &step);
+	}
+	return 0;
+}
+
+static int migrate_from(struct sqlite *db, size_t missing, int64_t now,
+	const struct sqlite_migrate *migrate, struct buf *why)
 {
 	const struct migration_set *set = migrate_sqlite();
 	int err = sqlite_run_plain(db, SQL_MIGRATION_TABLE);
@@ -128,14 +160,12 @@ static int migrate_from(struct sqlite *db, size_t missing, int64_t now, struct b
 	if (err != 0) {
 		return fail(db, "the table of migrations cannot be made", err, why);
 	}
-	for (size_t i = missing; i < set->count; i++) {
-		err = apply(db, &set->rows[i], now);
-		if (err != 0) {
-			buf_printf(why, "migration %s: ", set->rows[i].name);
-			return fail(db, "not applied", err == ERR_INTERNAL ? ERR_CONFIG : err, why);
+	for (size_t i = missing; i < set->count && err == 0; i++) {
+		if (migrate->to == 0 || set->rows[i].no <= migrate->to) {
+			err = migrate_one(db, &set->rows[i], now, migrate, why);
 		}
 	}
-	return 0;
+	return err;
 }
 
 /* ---- what never changes ---- */
@@ -259,21 +289,22 @@ static int open_constants(struct sqlite_store *store, struct buf *why)
 	return err != 0 ? fail(db, "the store's secret and epoch", err, why) : 0;
 }
 
-int sqlite_schema_open(struct sqlite_store *store, bool migrate, struct buf *why)
+int sqlite_schema_open(
+	struct sqlite_store *store, const struct sqlite_migrate *migrate, struct buf *why)
 {
 	struct sqlite *db = store->write.db;
 	size_t missing = 0;
 	int err = sqlite_schema_look(db, &missing, why);
 
 	if (err == 0 && missing < migrate_sqlite()->count) {
-		if (!migrate) {
+		if (!migrate->allowed) {
 			buf_printf(why,
 				"%s lacks migration %s: run \"chatctl db migrate\", or set "
 				"auto_migrate = true in section database",
 				store->file.path, migrate_sqlite()->rows[missing].name);
 			return ERR_CONFIG;
 		}
-		err = migrate_from(db, missing, clock_wall_ms(store->clock), why);
+		err = migrate_from(db, missing, clock_wall_ms(store->clock), migrate, why);
 	}
 	return err != 0 ? err : open_constants(store, why);
 }

@@ -18,17 +18,10 @@ int sqlite_user_name(
 
 static int read_user(struct sqlite *db, struct store_user_open *req)
 {
-	struct sqlite_stmt *stmt = sqlite_stmt(db, SQL_USER_GET);
 	bool opened = false;
+	int err = sqlite_user_by_id(db, req->call.arena, &req->user, &req->row, &opened);
 
-	sqlite_bind_id(stmt, 1, &req->user);
-	int err = sqlite_step(stmt);
-	if (err != 1) {
-		return err == 0 ? ERR_NOT_FOUND : err;
-	}
-	sqlite_row_user(stmt, req->call.arena, &req->user, &req->row, &opened);
-	sqlite_end(stmt);
-	return opened ? 0 : ERR_NOT_FOUND;
+	return err == 0 && !opened ? ERR_NOT_FOUND : err;
 }
 
 static int read_rooms(struct sqlite *db, struct store_user_open *req)
@@ -44,10 +37,7 @@ static int read_rooms(struct sqlite *db, struct store_user_open *req)
 	while ((err = sqlite_step(stmt)) == 1) {
 		req->rooms = sqlite_rows_grow(
 			arena, req->rooms, req->room_count, &cap, sizeof(*req->rooms));
-		struct room_of_user *room = &req->rooms[req->room_count++];
-		sqlite_row_room(stmt, arena, &room->room);
-		room->role = (enum member_role)sqlite_int(stmt, ROOM_COLUMN_COUNT);
-		room->last_read_seq = (uint64_t)sqlite_int(stmt, ROOM_COLUMN_COUNT + 1);
+		sqlite_row_room(stmt, arena, &req->rooms[req->room_count++]);
 	}
 	return err;
 }
@@ -63,20 +53,19 @@ void sqlite_user_open_work(struct store_call *call, void *connection)
 	}
 }
 
-/* A row that others made gets his own name now; one that he opened meanwhile stays. */
-static int make_user(struct sqlite_connection *connection, const struct store_user_open *req)
+int sqlite_user_come(struct sqlite_connection *connection, const struct uuid *user,
+	struct bytes identity, struct bytes display_name)
 {
 	struct sqlite_stmt *stmt = sqlite_stmt(connection->db, SQL_USER_OPEN);
-	struct bytes identity = req->identity;
 	char text[UUID_TEXT_SIZE];
 
 	if (identity.len == 0) {
-		uuid_format(&req->user, text);
+		uuid_format(user, text);
 		identity = bytes_str(text);
 	}
-	sqlite_bind_id(stmt, 1, &req->user);
+	sqlite_bind_id(stmt, 1, user);
 	sqlite_bind_text(stmt, 2, identity);
-	sqlite_bind_text(stmt, 3, req->display_name.len != 0 ? req->display_name : identity);
+	sqlite_bind_text(stmt, 3, display_name.len != 0 ? display_name : identity);
 	sqlite_bind_int(stmt, 4, connection->now_ms);
 	return sqlite_run(stmt, NULL);
 }
@@ -85,7 +74,7 @@ void sqlite_user_make_work(struct store_call *call, void *connection)
 {
 	struct store_user_open *req = CONTAINER_OF(call, struct store_user_open, call);
 
-	call->err = make_user(connection, req);
+	call->err = sqlite_user_come(connection, &req->user, req->identity, req->display_name);
 	if (call->err == 0) {
 		sqlite_user_open_work(call, connection);
 	}

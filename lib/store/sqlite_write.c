@@ -106,6 +106,9 @@ static void set_all(struct sqlite_connection *connection, struct store_call *lis
 		call->err = err;
 		call->why = NULL;
 		sqlite_explain(connection, call);
+		if (call->work == sqlite_sent_erase_work) {
+			sqlite_sent_erase_begin(call);
+		}
 		if (call->work != sqlite_append_work) {
 			continue;
 		}

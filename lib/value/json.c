@@ -5,6 +5,8 @@
 #include "lib/base/err.h"
 #include "lib/value/json_scan.h"
 
+enum { NAME_SHOWN_MAX = 64 }; /* bytes of a name that is there twice */
+
 /* What becomes of the tree that jansson has read. */
 struct conversion {
 	struct arena *arena;
@@ -143,20 +145,54 @@ static void explain(struct arena *arena, const char *reason, size_t at, const ch
 	}
 }
 
-static int load(struct arena *arena, struct bytes text, json_t **ret_root, const char **ret_why)
+/* The name whose last quote stands before end, as it is written. */
+static struct bytes name_before(struct bytes text, size_t end)
+{
+	size_t start = end - 1;
+	bool escaped = false;
+	do {
+		start--;
+		size_t behind = start;
+		while (behind > 0 && text.ptr[behind - 1] == '\\') {
+			behind--;
+		}
+		escaped = (start - behind) % 2 != 0;
+	} while (start > 0 && (text.ptr[start] != '"' || escaped));
+	return bytes_of(text.ptr + start + 1, end - start - 2);
+}
+
+static void explain_repeated(
+	struct arena *arena, struct bytes text, size_t end, const char **ret_why)
+{
+	if (ret_why == NULL) {
+		return;
+	}
+	struct bytes name = end >= 2 && end <= text.len ? name_before(text, end) : BYTES_NONE;
+	*ret_why = name.len > NAME_SHOWN_MAX
+			   ? "a member with a long name is there twice"
+			   : arena_printf(arena, "'%.*s' is there twice", BYTES_ARG(name));
+}
+
+static int load(struct arena *arena, struct bytes text, size_t flags, json_t **ret_root,
+	const char **ret_why)
 {
 	json_error_t error;
-	*ret_root = json_loadb(text.ptr, text.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
+	flags |= JSON_DECODE_ANY | JSON_ALLOW_NUL;
+	*ret_root = json_loadb(text.ptr, text.len, flags, &error);
 	if (*ret_root != NULL) {
 		return 0;
+	}
+	if (json_error_code(&error) == json_error_duplicate_key) {
+		explain_repeated(arena, text, (size_t)error.position, ret_why);
+		return ERR_BAD_REQUEST;
 	}
 	explain(arena, reason_of(&error), (size_t)error.position, ret_why);
 	return json_error_code(&error) == json_error_out_of_memory ? ERR_NOMEM : ERR_BAD_REQUEST;
 }
 
 /* What scan has looked over, read by jansson. */
-static int read_tree(
-	struct arena *arena, struct json_scan *scan, json_t **ret_root, const char **ret_why)
+static int read_tree(struct arena *arena, struct json_scan *scan, size_t flags, json_t **ret_root,
+	const char **ret_why)
 {
 	struct bytes text = scan->text;
 	if (scan->marks + scan->numbers + scan->long_count > 0) {
@@ -166,7 +202,7 @@ static int read_tree(
 			return err;
 		}
 	}
-	return load(arena, text, ret_root, ret_why);
+	return load(arena, text, flags, ret_root, ret_why);
 }
 
 static int convert_tree(
@@ -181,7 +217,8 @@ static int convert_tree(
 	return conversion.texts != NULL ? convert(&conversion, root, ret_value) : ERR_NOMEM;
 }
 
-int json_read(struct arena *arena, struct bytes text, struct value *ret_value, const char **ret_why)
+static int read_with(struct arena *arena, struct bytes text, size_t flags, struct value *ret_value,
+	const char **ret_why)
 {
 	struct json_scan scan;
 	int err = json_scan(&scan, text.ptr != NULL ? text : BYTES_LIT(""));
@@ -190,12 +227,12 @@ int json_read(struct arena *arena, struct bytes text, struct value *ret_value, c
 		return err;
 	}
 	json_t *root;
-	err = read_tree(arena, &scan, &root, ret_why);
+	err = read_tree(arena, &scan, flags, &root, ret_why);
 	if (err == ERR_BAD_REQUEST && scan.long_count > 0) {
 		/* Once more with all texts in their places, so that the reason names the right
 		 * one. */
 		scan.long_count = scan.long_bytes = 0;
-		err = read_tree(arena, &scan, &root, ret_why);
+		err = read_tree(arena, &scan, flags, &root, ret_why);
 	}
 	if (err != 0) {
 		return err;
@@ -206,4 +243,15 @@ int json_read(struct arena *arena, struct bytes text, struct value *ret_value, c
 		explain(arena, "out of memory", 0, ret_why);
 	}
 	return err;
+}
+
+int json_read(struct arena *arena, struct bytes text, struct value *ret_value, const char **ret_why)
+{
+	return read_with(arena, text, 0, ret_value, ret_why);
+}
+
+int json_read_unique(
+	struct arena *arena, struct bytes text, struct value *ret_value, const char **ret_why)
+{
+	return read_with(arena, text, JSON_REJECT_DUPLICATES, ret_value, ret_why);
 }

@@ -16,6 +16,11 @@
 int json_read(
 	struct arena *arena, struct bytes text, struct value *ret_value, const char **ret_why);
 
+/* The same, but the name of a member that an object has already is an error too (ERR_BAD_REQUEST),
+ * and *ret_why names it, up to 64 bytes. */
+int json_read_unique(
+	struct arena *arena, struct bytes text, struct value *ret_value, const char **ret_why);
+
 /* Appends value as compact JSON. Escapes as System.Text.Json with SignalR's encoder does: quote,
  * backslash, controls (\b \t \n \f \r, else \u00XX upper-case hex; U+007F to U+009F too), U+2028
  * and U+2029, and characters above U+FFFF as surrogate pairs; everything else raw. A double that is

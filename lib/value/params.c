@@ -69,6 +69,16 @@ static enum value_kind wanted_kind(enum param_kind kind)
 	}
 }
 
+static bool all_texts(const struct value *array)
+{
+	for (uint32_t i = 0; i < array->count; i++) {
+		if (array->items[i].kind != VALUE_TEXT || array->items[i].bad_text) {
+			return false;
+		}
+	}
+	return true;
+}
+
 /* Whether the value is of a kind that the parameter takes. */
 static bool is_wanted(const struct param *param, const struct value *value)
 {
@@ -76,6 +86,10 @@ static bool is_wanted(const struct param *param, const struct value *value)
 		return true;
 	}
 	if (value->kind == VALUE_TEXT && value->bad_text) {
+		return false;
+	}
+	if (value->kind == VALUE_ARRAY && (param->flags & PARAM_OF_TEXTS) != 0 &&
+		!all_texts(value)) {
 		return false;
 	}
 	bool object = param->kind == PARAM_TEXT_OR_OBJECT && value->kind == VALUE_OBJECT;
@@ -267,9 +281,9 @@ int params_bind_object(const struct param *table, size_t count, const struct val
 
 /* ---- in words ---- */
 
-static const char *kind_text(enum param_kind kind)
+static const char *kind_text(const struct param *param)
 {
-	switch (kind) {
+	switch (param->kind) {
 	case PARAM_TEXT:
 	case PARAM_CHOICE:
 		return "a text";
@@ -282,7 +296,7 @@ static const char *kind_text(enum param_kind kind)
 	case PARAM_OBJECT:
 		return "an object";
 	case PARAM_ARRAY:
-		return "an array";
+		return (param->flags & PARAM_OF_TEXTS) != 0 ? "an array of texts" : "an array";
 	case PARAM_TEXT_OR_OBJECT:
 		return "a text or an object";
 	case PARAM_ANY:
@@ -329,8 +343,8 @@ const char *params_error_text(struct arena *arena, const struct params_error *er
 		if (error->param == NULL) {
 			return "it has the wrong type as a whole";
 		}
-		return arena_printf(arena, "'%s' must be %s", error->param->name,
-			kind_text(error->param->kind));
+		return arena_printf(
+			arena, "'%s' must be %s", error->param->name, kind_text(error->param));
 	case PARAMS_NULL:
 		return arena_printf(arena, "'%s' must not be null", error->param->name);
 	case PARAMS_RANGE:

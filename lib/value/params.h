@@ -41,6 +41,7 @@ enum param_flag {
 		2, /* null is allowed; the field is then left alone (ANY: it points to it) */
 	PARAM_OPEN =
 		4, /* on the first row: objects may have members that the table does not name */
+	PARAM_OF_TEXTS = 8, /* ARRAY: each item is a text, and none is marked bad_text */
 };
 
 /* What a field that watches presence is set to; zero before binding. */

@@ -1,55 +1,21 @@
 #include "tests/bench/bench_conn.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "lib/base/digest.h"
-#include "lib/base/ident.h"
 #include "lib/wire/ws.h"
 #include "tests/bench/bench_proc.h"
 
 #define OPEN_TOGETHER 100
-#define TIMEOUT_S 20
-#define TOKEN_LIFE_S 3600
 #define READ_SIZE (256 * 1024)
 #define FRAME_SIZE 1024
 
-void bench_room_name(const struct bench_target *target, size_t room, char out[BENCH_ROOM_SIZE])
-{
-	snprintf(out, BENCH_ROOM_SIZE, "%s-room-%zu", target->name, room);
-}
-
 /* ---- what is sent ---- */
-
-/* A JWT signed with HS256 (RFC 7519, RFC 7515). */
-static void make_token(
-	const struct bench_target *target, size_t user, uint64_t number, struct buf *out)
-{
-	static const struct bytes header = {"{\"alg\":\"HS256\",\"typ\":\"JWT\"}", 27};
-	char claims[256], encoded[400];
-	uint8_t signature[32];
-
-	int len = snprintf(claims, sizeof(claims),
-		"{\"sub\":\"%s-%zu\",\"exp\":%lld,\"jti\":\"%llu\"}", target->name, user,
-		(long long)time(NULL) + TOKEN_LIFE_S, (unsigned long long)number);
-	size_t start = out->len;
-	buf_append(out, encoded, base64url_encode(header, encoded));
-	buf_append_char(out, '.');
-	buf_append(out, encoded, base64url_encode(bytes_of(claims, (size_t)len), encoded));
-	digest_hmac_sha256(bytes_str(target->secret), bytes_of(out->data + start, out->len - start),
-		signature);
-	buf_append_char(out, '.');
-	buf_append(out, encoded, base64url_encode(bytes_of(signature, sizeof(signature)), encoded));
-}
 
 static void send_all(const struct bench_conn *conn, struct bytes data)
 {
@@ -106,6 +72,10 @@ static void look(struct bytes payload, size_t header, struct bench_seen *seen)
 		seen->handshakes++;
 		return;
 	}
+	if (bytes_eq(payload, BYTES_LIT("{\"type\":6}\x1e"))) {
+		seen->pings++;
+		return;
+	}
 	uint64_t messages = count_text(payload, "\"ReceiveMessage\"", 16);
 	uint64_t completions = count_text(payload, "\"type\":3,", 9);
 
@@ -140,18 +110,38 @@ static size_t frame_header(struct bytes in, uint64_t *ret_len)
 	return 2 + wide;
 }
 
+/* A message that comes in several frames is looked at when it is whole (RFC 6455 section 5.4):
+ * ASP.NET Core cuts where its buffers end, in the middle of a word. */
+static void look_frame(struct bench_conn *conn, uint8_t first, size_t header, struct bytes payload,
+	struct bench_seen *seen)
+{
+	bool last = (first & 0x80) != 0;
+	enum ws_opcode opcode = first & 0x0f;
+
+	if (opcode == WS_CLOSE) {
+		bench_fail("the server closes the connection");
+	}
+	if (last && opcode != WS_CONTINUATION) {
+		look(payload, header, seen);
+		return;
+	}
+	buf_append_bytes(&conn->fragments, payload);
+	if (last) {
+		look(buf_bytes(&conn->fragments), header, seen);
+		buf_finish(&conn->fragments);
+	}
+}
+
 /* Answers how many bytes are done with. */
-static size_t look_frames(struct bytes in, struct bench_seen *seen)
+static size_t look_frames(struct bench_conn *conn, struct bytes in, struct bench_seen *seen)
 {
 	struct bytes left = in;
 	uint64_t len;
 	size_t header;
 
 	while ((header = frame_header(left, &len)) != 0 && left.len - header >= len) {
-		if ((left.ptr[0] & 0x0f) == WS_CLOSE) {
-			bench_fail("the server closes the connection");
-		}
-		look(bytes_of(left.ptr + header, (size_t)len), header, seen);
+		struct bytes payload = bytes_of(left.ptr + header, (size_t)len);
+		look_frame(conn, (uint8_t)left.ptr[0], header, payload, seen);
 		left = bytes_of(left.ptr + header + len, left.len - header - (size_t)len);
 	}
 	return in.len - left.len;
@@ -175,7 +165,7 @@ bool bench_conn_read(struct bench_conn *conn, struct bench_seen *seen)
 		bench_fail("the connection ended: %s", got == 0 ? "closed" : strerror(errno));
 	}
 	have += nothing ? 0 : (size_t)got;
-	size_t done = look_frames(bytes_of(buffer, have), seen);
+	size_t done = look_frames(conn, bytes_of(buffer, have), seen);
 	if (done < have) {
 		buf_append(&conn->rest, buffer + done, have - done);
 	}
@@ -186,19 +176,9 @@ bool bench_conn_read(struct bench_conn *conn, struct bench_seen *seen)
 
 static void start(const struct bench_target *target, struct bench_conn *conn)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(target->port)};
-	struct timeval timeout = {.tv_sec = TIMEOUT_S};
-	int one = 1;
-
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	buf_init(&conn->rest);
-	conn->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (conn->fd < 0 ||
-		connect(conn->fd, (const struct sockaddr *)&address, sizeof(address)) != 0 ||
-		setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) != 0 ||
-		setsockopt(conn->fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) != 0) {
-		bench_fail("connection to port %u: %s", target->port, strerror(errno));
-	}
+	buf_init(&conn->fragments);
+	conn->fd = bench_connect(target);
 }
 
 /* The server says nothing more before it has the handshake. */
@@ -220,13 +200,21 @@ static void await_upgrade(const struct bench_conn *conn)
 	}
 }
 
-/* Reads, blocking, until *count, which is in *seen, is no longer 0. */
+void bench_conn_await(struct bench_conn *conn, struct bench_seen *seen)
+{
+	struct pollfd wait = {.fd = conn->fd, .events = POLLIN};
+
+	if (poll(&wait, 1, BENCH_TIMEOUT_S * 1000) == 0) {
+		bench_fail("no answer in %d s", BENCH_TIMEOUT_S);
+	}
+	bench_conn_read(conn, seen);
+}
+
+/* Reads until *count, which is in *seen, is no longer 0. */
 static void await(struct bench_conn *conn, struct bench_seen *seen, const uint64_t *count)
 {
 	while (*count == 0) {
-		if (!bench_conn_read(conn, seen)) {
-			bench_fail("no answer to the handshake or the join in %d s", TIMEOUT_S);
-		}
+		bench_conn_await(conn, seen);
 	}
 }
 
@@ -240,13 +228,13 @@ static void send_upgrade(const struct bench_target *target, const struct bench_c
 		"GET /chathub HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
 		"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer ");
-	make_token(target, user, token_number, &request);
+	bench_token(target, user, token_number, &request);
 	buf_append_str(&request, "\r\n\r\n");
 	send_all(conn, buf_bytes(&request));
 	buf_finish(&request);
 }
 
-static void send_join(const struct bench_target *target, const struct bench_conn *conn, size_t room)
+void bench_conn_join(const struct bench_target *target, struct bench_conn *conn, size_t room)
 {
 	char name[BENCH_ROOM_SIZE], text[FRAME_SIZE / 2];
 
@@ -276,7 +264,7 @@ static void open_some(const struct bench_target *target, struct bench_conn *conn
 		struct bench_seen seen = {0};
 		await(&conns[i], &seen, &seen.handshakes);
 		if (rooms != 0) {
-			send_join(target, &conns[i], i % rooms);
+			bench_conn_join(target, &conns[i], i % rooms);
 		}
 	}
 	for (size_t i = first; i < first + count; i++) {
@@ -311,11 +299,12 @@ void bench_conn_close(struct bench_conn *conn)
 		if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
 			break;
 		}
-		if (got < 0 && poll(&wait, 1, TIMEOUT_S * 1000) == 0) {
+		if (got < 0 && poll(&wait, 1, BENCH_TIMEOUT_S * 1000) == 0) {
 			bench_fail("the server does not end the connection");
 		}
 	}
 	close(conn->fd);
 	conn->fd = -1;
 	buf_finish(&conn->rest);
+	buf_finish(&conn->fragments);
 }

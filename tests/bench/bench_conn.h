@@ -8,17 +8,12 @@
 #include <stdint.h>
 
 #include "lib/base/bytes.h"
-
-/* Users and rooms are named after it: "NAME-3" in room "NAME-room-1". */
-struct bench_target {
-	uint16_t port; /* on 127.0.0.1 */
-	const char *secret; /* tokens are signed with it (HS256) */
-	const char *name;
-};
+#include "tests/bench/bench_target.h"
 
 struct bench_conn {
 	int fd; /* -1 while closed */
 	struct buf rest; /* the front of a frame whose end has not come */
+	struct buf fragments; /* of a message whose last frame has not come */
 };
 
 /* What came in one or more reads. */
@@ -28,6 +23,7 @@ struct bench_seen {
 	uint64_t message_frame_bytes; /* of those, with their headers */
 	uint64_t completions;
 	uint64_t handshakes; /* that succeeded */
+	uint64_t pings; /* of SignalR */
 };
 
 /* Opens connections first to first + count - 1 of the array, those of the users of the same number,
@@ -36,6 +32,12 @@ struct bench_seen {
  * program if one fails. */
 void bench_conn_open(const struct bench_target *target, struct bench_conn *conns, size_t first,
 	size_t count, size_t rooms, uint64_t token_number);
+
+/* Sends JoinRoom, whatever the room's number. */
+void bench_conn_join(const struct bench_target *target, struct bench_conn *conn, size_t room);
+
+/* Waits for something and reads it. Ends the program where nothing comes. */
+void bench_conn_await(struct bench_conn *conn, struct bench_seen *seen);
 
 /* Sends a Close frame, waits for the peer to end the connection, and closes it. */
 void bench_conn_close(struct bench_conn *conn);
@@ -47,9 +49,5 @@ void bench_conn_send(struct bench_conn *conn, const char *room, uint64_t number)
 /* Reads once what is there (a blocking socket: waits for it) and adds to *seen. False: nothing was
  * there. Ends the program if the connection has ended or the server reported an error. */
 bool bench_conn_read(struct bench_conn *conn, struct bench_seen *seen);
-
-/* The name of a room of the target. */
-#define BENCH_ROOM_SIZE 64
-void bench_room_name(const struct bench_target *target, size_t room, char out[BENCH_ROOM_SIZE]);
 
 #endif

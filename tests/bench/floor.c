@@ -1,8 +1,9 @@
 /* The least that a chat server can do, as the yardstick of the benchmark: one epoll thread, one
  * prebuilt frame, one write per receiver; no parsing, no authentication, no storage. With --gather
- * all messages of one turn of the loop are one write per receiver. It prints "ready port=N".
+ * all messages of one turn of the loop are one write per receiver; with --ping everyone gets a
+ * SignalR ping so often. It prints "ready port=N".
  *
- *     floor [--bytes N] [--gather]
+ *     floor [--bytes N] [--gather] [--ping SECONDS]
  *
  * It answers the upgrade, the handshake and JoinRoom as a hub would; a frame that contains
  * "SendMessage" goes to the room that its sender joined last. A client that does not keep up ends
@@ -18,6 +19,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "lib/base/list.h"
 #include "lib/base/map.h"
 #include "lib/wire/ws.h"
 #include "tests/bench/bench_proc.h"
@@ -26,6 +28,7 @@
 #define INPUT_SIZE 2048
 #define GATHER_MAX 256 /* frames in one write; one more turn of the loop does the rest */
 #define CLOSE_FRAME BYTES_LIT("\x88\x02\x03\xe8")
+#define PING_FRAME BYTES_LIT("\x81\x0b{\"type\":6}\x1e")
 
 struct floor_room {
 	struct map_node node; /* in floor.rooms, by name */
@@ -37,6 +40,7 @@ struct floor_room {
 };
 
 struct floor_conn {
+	struct list_node node; /* in floor.conns */
 	int fd;
 	bool upgraded, greeted;
 	struct floor_room *room; /* NULL before JoinRoom */
@@ -49,6 +53,9 @@ struct floor_conn {
 struct floor {
 	int epoll, listener;
 	bool gather;
+	int ping_s; /* seconds from one ping to the next; 0: none */
+	double ping_due;
+	struct list conns;
 	size_t bytes; /* of one frame */
 	struct buf frames; /* GATHER_MAX frames one after the other */
 	struct map rooms;
@@ -277,6 +284,7 @@ static bool take_input(struct floor *floor, struct floor_conn *conn)
 static void conn_destroy(struct floor_conn **conn)
 {
 	leave(*conn);
+	list_remove(&(*conn)->node);
 	close((*conn)->fd);
 	buf_finish(&(*conn)->completions);
 	free(*conn);
@@ -320,6 +328,7 @@ static void accept_all(struct floor *floor)
 	while ((fd = accept4(floor->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
 		struct floor_conn *conn = mem_zalloc(sizeof(*conn));
 		conn->fd = fd;
+		list_append(&floor->conns, &conn->node);
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 		watch(floor, fd, conn);
 	}
@@ -328,12 +337,36 @@ static void accept_all(struct floor *floor)
 	}
 }
 
+static void ping_all(struct floor *floor)
+{
+	LIST_FOREACH (&floor->conns, node) {
+		struct floor_conn *conn = CONTAINER_OF(node, struct floor_conn, node);
+		if (conn->greeted) {
+			write_parts(conn, PING_FRAME, BYTES_NONE);
+		}
+	}
+}
+
+/* Answers how many milliseconds there are until the next one is due, -1 where none will be. */
+static int ping_if_due(struct floor *floor)
+{
+	if (floor->ping_s == 0) {
+		return -1;
+	}
+	double now = bench_now();
+	if (now >= floor->ping_due) {
+		floor->ping_due = now + floor->ping_s;
+		ping_all(floor);
+	}
+	return (int)((floor->ping_due - now) * 1e3) + 1;
+}
+
 static void run(struct floor *floor)
 {
 	struct epoll_event events[EVENTS];
 
 	for (;;) {
-		int count = epoll_wait(floor->epoll, events, EVENTS, -1);
+		int count = epoll_wait(floor->epoll, events, EVENTS, ping_if_due(floor));
 		for (int i = 0; i < count; i++) {
 			if (events[i].data.ptr == NULL) {
 				accept_all(floor);
@@ -389,6 +422,7 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{"bytes", required_argument, NULL, 'b'},
 		{"gather", no_argument, NULL, 'g'},
+		{"ping", required_argument, NULL, 'p'},
 		{0},
 	};
 	struct floor floor = {.bytes = 300};
@@ -400,9 +434,12 @@ int main(int argc, char **argv)
 			floor.gather = true;
 		} else if (option == 'b') {
 			floor.bytes = strtoul(optarg, NULL, 10);
+		} else if (option == 'p') {
+			floor.ping_s = atoi(optarg);
 		}
-		if (option == '?' || floor.bytes < 80 || floor.bytes > 4096) {
-			fputs("usage: floor [--bytes 80..4096] [--gather]\n", stderr);
+		if (option == '?' || floor.bytes < 80 || floor.bytes > 4096 || floor.ping_s < 0) {
+			fputs("usage: floor [--bytes 80..4096] [--gather] [--ping SECONDS]\n",
+				stderr);
 			return 2;
 		}
 	}
@@ -411,6 +448,7 @@ int main(int argc, char **argv)
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
 	map_init(&floor.rooms, room_key);
+	list_init(&floor.conns);
 	build_frames(&floor);
 	listen_on_free_port(&floor);
 	run(&floor);

@@ -29,6 +29,13 @@ static const struct mode {
 		"latency at an offered rate"},
 	{"connect", load_connect, {.connections = 1000}, "upgrade, token, handshake, close"},
 	{"idle", load_idle, {.connections = 5000}, "memory per connection"},
+	{"ping", load_ping, {.connections = 2000, .seconds = 3}, "pings to idle connections"},
+	{"rest-create", load_rest_create, {.connections = 64, .seconds = 2}, "POST /api/v1/rooms"},
+	{"rest-list", load_rest_list, {.connections = 64, .rooms = 5, .seconds = 2},
+		"GET /api/v1/rooms"},
+	{"rest-post", load_rest_post, {.connections = 64, .seconds = 2},
+		"POST /api/v1/rooms/{id}/messages"},
+	{"command", load_command, {.runs = 50}, "wall time of a command"},
 };
 #define MODE_COUNT (sizeof(modes) / sizeof(modes[0]))
 
@@ -36,10 +43,11 @@ static void usage(FILE *out)
 {
 	fputs("usage: load MODE --pid PID --port PORT [--secret TEXT] [--name TEXT]\n"
 	      "            [--connections N] [--rooms N] [--in-flight N] [--rate N] [--seconds "
-	      "S]\n",
+	      "S]\n"
+	      "       load command [--runs N] -- PROGRAM ARGUMENT...\n",
 		out);
 	for (size_t i = 0; i < MODE_COUNT; i++) {
-		fprintf(out, "  %-8s %s\n", modes[i].name, modes[i].doc);
+		fprintf(out, "  %-12s %s\n", modes[i].name, modes[i].doc);
 	}
 }
 
@@ -80,6 +88,9 @@ static bool set_number(struct load *load, int option, const char *text)
 	case 'a':
 		load->rate = number;
 		break;
+	case 'n':
+		load->runs = (size_t)number;
+		break;
 	case 's':
 		load->seconds = number;
 		break;
@@ -101,6 +112,7 @@ static bool parse(struct load *load, int argc, char **argv)
 		{"in-flight", required_argument, NULL, 'f'},
 		{"rate", required_argument, NULL, 'a'},
 		{"seconds", required_argument, NULL, 's'},
+		{"runs", required_argument, NULL, 'n'},
 		{0},
 	};
 	int option;
@@ -114,7 +126,11 @@ static bool parse(struct load *load, int argc, char **argv)
 			return false;
 		}
 	}
-	return optind == argc && load->pid > 0 && load->target.port > 0 && load->connections > 0;
+	if (optind < argc) {
+		load->command = argv + optind;
+		return load->runs > 0;
+	}
+	return load->pid > 0 && load->target.port > 0 && load->connections > 0;
 }
 
 int main(int argc, char **argv)

@@ -12,10 +12,12 @@ struct load {
 	struct bench_target target;
 	pid_t pid; /* of the server */
 	size_t connections;
-	size_t rooms;
+	size_t rooms; /* in all; where one says so, of each user */
 	size_t in_flight; /* messages under way, each of another connection */
 	double rate; /* messages per second */
 	double seconds; /* measured, after half a second of warming up */
+	size_t runs; /* of a command */
+	char **command; /* NULL: none was given */
 };
 
 /* The first in_flight connections each send their next message when the last one is acknowledged;
@@ -26,11 +28,24 @@ void load_messages(const struct load *load);
  * member. */
 void load_rate(const struct load *load);
 
-/* Every user connects once; then CPU per upgrade, token that was not seen before, handshake and
- * close when they do it again. */
+/* Every user connects once and joins so many rooms of ten members; then CPU per upgrade, token that
+ * was not seen before, handshake and close when they do it again. */
 void load_connect(const struct load *load);
 
-/* Anonymous memory of the server per connection that does nothing. */
+/* Anonymous memory of the server per connection that does nothing, in a room where there are any.
+ */
 void load_idle(const struct load *load);
+
+/* CPU per ping to connections that do nothing else. */
+void load_ping(const struct load *load);
+
+/* CPU per REST call over connections that are kept alive, each of another user: creating a room,
+ * listing the caller's rooms, of which he has so many, and posting a message to a room. */
+void load_rest_create(const struct load *load);
+void load_rest_list(const struct load *load);
+void load_rest_post(const struct load *load);
+
+/* Milliseconds from the start to the end of a command, the median of so many runs. */
+void load_command(const struct load *load);
 
 #endif

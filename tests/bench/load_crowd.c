@@ -10,6 +10,8 @@
 
 #define EVENTS 512
 #define QUIET_MS 300
+#define LARGE 1000 /* members of a room */
+#define JOIN_TOGETHER 100
 #define QUIET_WITHIN_S 20
 
 size_t crowd_turn(struct crowd *crowd, int timeout_ms, crowd_got_fn got, void *ctx)
@@ -51,13 +53,32 @@ static void await_quiet(struct crowd *crowd)
 	}
 }
 
-void crowd_init(struct crowd *crowd, const struct load *load)
+/* Everyone becomes a member while few are there to be told of it: told each of all the others,
+ * a large crowd would not be done with that for minutes. */
+static void join_ahead(struct crowd *crowd)
+{
+	const struct load *load = crowd->load;
+
+	for (size_t done = 0; done < load->connections; done += JOIN_TOGETHER) {
+		size_t some = load->connections - done;
+		some = some < JOIN_TOGETHER ? some : JOIN_TOGETHER;
+		bench_conn_open(&load->target, crowd->conns, done, some, load->rooms, 0);
+		for (size_t i = done; i < done + some; i++) {
+			bench_conn_close(&crowd->conns[i]);
+		}
+	}
+}
+
+void crowd_open(struct crowd *crowd, const struct load *load)
 {
 	*crowd = (struct crowd){
 		.load = load,
 		.conns = mem_zalloc(load->connections * sizeof(*crowd->conns)),
 		.epoll = epoll_create1(EPOLL_CLOEXEC),
 	};
+	if (load->rooms != 0 && load->connections / load->rooms > LARGE) {
+		join_ahead(crowd);
+	}
 	bench_conn_open(&load->target, crowd->conns, 0, load->connections, load->rooms, 1);
 	for (size_t i = 0; i < load->connections; i++) {
 		struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)i};
@@ -65,17 +86,27 @@ void crowd_init(struct crowd *crowd, const struct load *load)
 			bench_fail("epoll_ctl: %s", strerror(errno));
 		}
 	}
+}
+
+void crowd_init(struct crowd *crowd, const struct load *load)
+{
+	crowd_open(crowd, load);
 	await_quiet(crowd);
 }
 
-void crowd_finish(struct crowd *crowd)
+void crowd_close(struct crowd *crowd)
 {
-	await_quiet(crowd);
 	for (size_t i = 0; i < crowd->load->connections; i++) {
 		bench_conn_close(&crowd->conns[i]);
 	}
 	free(crowd->conns);
 	close(crowd->epoll);
+}
+
+void crowd_finish(struct crowd *crowd)
+{
+	await_quiet(crowd);
+	crowd_close(crowd);
 }
 
 void crowd_send(struct crowd *crowd, size_t number, uint64_t invocation)

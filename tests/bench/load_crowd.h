@@ -15,6 +15,9 @@ struct crowd {
 /* Opens all connections, each joins its room, and waits until nothing comes any more. */
 void crowd_init(struct crowd *crowd, const struct load *load);
 void crowd_finish(struct crowd *crowd);
+/* The same, for servers that are never quiet because they ping. */
+void crowd_open(struct crowd *crowd, const struct load *load);
+void crowd_close(struct crowd *crowd);
 
 /* Reads whatever comes within timeout_ms, and calls got for each connection that something came on.
  * Answers for how many it did. */

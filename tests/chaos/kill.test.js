@@ -6,7 +6,7 @@
 const assert = require('node:assert');
 const fs = require('node:fs');
 const { test } = require('node:test');
-const { Chatd, steadyPort } = require('../func/lib/chatd');
+const { Chatd, steadyPort, NO_RATES } = require('../func/lib/chatd');
 const { RawHub } = require('../func/lib/hub');
 const { Sender, Reader, wholeHistory } = require('../func/lib/retrying');
 const { sleep, eventually } = require('../func/lib/util');
@@ -59,7 +59,7 @@ function checkHistory(history, senders) {
 }
 
 test(`${KILLS} kills under load`, async (t) => {
-  const chatd = new Chatd({ port: await steadyPort() });
+  const chatd = new Chatd({ port: await steadyPort(), settings: NO_RATES });
   await chatd.start();
   const first = await RawHub.open(chatd.port, { user: 'first' });
   const { roomId, epoch } = await first.invoke('JoinRoom', 'chaos');

@@ -5,7 +5,7 @@
 const assert = require('node:assert');
 const fs = require('node:fs');
 const { test } = require('node:test');
-const { startChatd } = require('../func/lib/chatd');
+const { startChatd, NO_RATES } = require('../func/lib/chatd');
 const { RawHub, HANDSHAKE } = require('../func/lib/hub');
 const { RawConnection } = require('../func/lib/http');
 const { OPCODE, RS, frame, upgradeBytes } = require('../func/lib/ws');
@@ -44,7 +44,7 @@ async function vanish(chatd, user, token, room, number) {
 }
 
 test(`${TIMES} clients vanish while their answer is under way`, async (t) => {
-  const chatd = await startChatd();
+  const chatd = await startChatd({ settings: NO_RATES });
   const users = Array.from({ length: USERS }, (_, i) => `ghost-${i}`);
   const tokens = users.map((user) => userToken(user));
   let room;

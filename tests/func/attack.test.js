@@ -5,7 +5,7 @@ const assert = require('node:assert');
 const fs = require('node:fs');
 const { test } = require('node:test');
 const { house, fresh } = require('./lib/people');
-const { Chatd } = require('./lib/chatd');
+const { Chatd, NO_RATES } = require('./lib/chatd');
 const { RawConnection } = require('./lib/http');
 const { RawWebSocket, OPCODE, frame } = require('./lib/ws');
 const { RawHub, HANDSHAKE } = require('./lib/hub');
@@ -13,7 +13,7 @@ const { userToken } = require('./lib/token');
 const { eventually, sleep } = require('./lib/util');
 
 const MIB = 1024 * 1024;
-const here = house();
+const here = house({ settings: NO_RATES });
 const { chatd } = here;
 
 const residentMib = () => Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${chatd.pid}/status`, 'utf8'))[1]) / 1024;
@@ -61,8 +61,8 @@ test('the same before the handshake', () => floodOfPings(false));
 
 test('lazy readers beyond send_memory are dropped, those who read are not', async () => {
   // Deadlines, and with them the memory, are looked at four times within the shortest of them.
-  const settings = { CHATD_LIMITS_SEND_MEMORY: '4MiB', CHATD_HUB_KEEPALIVE: '40ms' };
-  const small = await new Chatd({ settings }).start();
+  const settings = { CHATD_LIMITS_SEND_MEMORY: '4MiB', CHATD_HUB_KEEPALIVE: '40ms', CHATD_METRICS_LISTEN: '127.0.0.1:0' };
+  const small = await new Chatd({ settings: { ...settings, ...NO_RATES } }).start();
   here.later(() => small.exit || small.kill());
   const alice = await RawHub.open(small.port, { user: 'alice' });
   const { roomId } = await alice.invoke('JoinRoom', 'general');
@@ -82,6 +82,12 @@ test('lazy readers beyond send_memory are dropped, those who read are not', asyn
     assert.deepStrictEqual(seqs(hub, roomId), range(1, 200));
   }
   assert.strictEqual(small.log.match(/slow client dropped/g).length, lazy.length);
+  const [forMemory, forItself] = [/dropped.*limit=send_memory/g, /dropped.*limit=send_(queue|stall)/g].map(
+    (line) => (small.log.match(line) || []).length,
+  );
+  assert.ok(forMemory > 0);
+  assert.strictEqual(await small.metric('send_memory_dropped_total'), forMemory);
+  assert.strictEqual(await small.metric('slow_clients_dropped_total'), forItself);
   [alice, ...quick, ...lazy].forEach((hub) => hub.destroy());
   await small.stop();
 });

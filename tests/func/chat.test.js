@@ -3,6 +3,7 @@
 
 const assert = require('node:assert');
 const { test } = require('node:test');
+const { NO_RATES } = require('./lib/chatd');
 const { house, fresh } = require('./lib/people');
 const { codeOf } = require('./lib/hub');
 const { userId, userToken } = require('./lib/token');
@@ -10,7 +11,7 @@ const { eventually, sleep } = require('./lib/util');
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
-const here = house();
+const here = house({ settings: NO_RATES });
 
 // Both in a new room: {alice, bob, room, aliceName, bobName}.
 async function pair() {

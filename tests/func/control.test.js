@@ -6,14 +6,14 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
 const { house, fresh } = require('./lib/people');
-const { startChatd, run, scratchDir, CHATCTL } = require('./lib/chatd');
+const { startChatd, run, scratchDir, CHATCTL, NO_RATES } = require('./lib/chatd');
 const { RawHub } = require('./lib/hub');
 const { request } = require('./lib/http');
 const { userId, userToken } = require('./lib/token');
 const { sleep } = require('./lib/util');
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-const here = house();
+const here = house({ settings: NO_RATES });
 const { chatd } = here;
 
 const json = async (...args) => JSON.parse(await chatd.ctl('-o', 'json', ...args));

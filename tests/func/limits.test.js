@@ -4,6 +4,7 @@
 const assert = require('node:assert');
 const fs = require('node:fs');
 const { test } = require('node:test');
+const { NO_RATES } = require('./lib/chatd');
 const { house, fresh } = require('./lib/people');
 const { RawConnection, requestBytes, request } = require('./lib/http');
 const { RawWebSocket } = require('./lib/ws');
@@ -13,6 +14,8 @@ const { eventually, sleep } = require('./lib/util');
 
 const here = house({
   settings: {
+    ...NO_RATES,
+    CHATD_METRICS_LISTEN: '127.0.0.1:0',
     CHATD_LIMITS_SEND_QUEUE: '64KiB',
     CHATD_LIMITS_SEND_STALL: '2s',
     CHATD_LIMITS_HEADER_TIMEOUT: '1s',
@@ -57,7 +60,9 @@ test('a reader that stops reading is closed, and the others do not notice', asyn
     await alice.invoke('SendMessage', roomId, content);
     behind += /slow/i.test(chatd.log) ? 1 : 0;
   }
-  await chatd.logged(/slow/i);
+  await chatd.logged(/slow client dropped.*limit=send_queue/);
+  assert.strictEqual(await chatd.metric('slow_clients_dropped_total'), 1);
+  assert.strictEqual(await chatd.metric('send_memory_dropped_total'), 0);
   await quick.heard('ReceiveMessage', (message) => message.seq === sent);
   assert.strictEqual(quick.messages().length, sent);
   lazy.socket.connection.socket.resume();

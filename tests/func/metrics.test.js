@@ -4,6 +4,7 @@
 const assert = require('node:assert');
 const { test } = require('node:test');
 const { startChatd } = require('./lib/chatd');
+const { RawHub } = require('./lib/hub');
 const { house, fresh } = require('./lib/people');
 
 const here = house({ settings: { CHATD_METRICS_LISTEN: '127.0.0.1:0' } });
@@ -33,8 +34,37 @@ test('counters of all workers are added up', async () => {
   assert.strictEqual(value(text, 'chatd_workers_silent'), 0);
   assert.match(text, /^chatd_build_info\{version="[^"]+"\} 1$/m);
   for (const line of text.trimEnd().split('\n')) {
-    assert.match(line, /^(# (HELP|TYPE) chatd_\w+ .+|chatd_\w+(\{[^}]*\})? \d+)$/);
+    assert.match(line, /^(# (HELP|TYPE) chatd_\w+ .+|chatd_\w+(\{[^}]*\})? \d+(\.\d+)?)$/);
   }
+});
+
+test('operations by name: how many, how long, how many failed', async () => {
+  const chatd = await startChatd({ settings: { CHATD_METRICS_LISTEN: '127.0.0.1:0' } });
+  const hub = await RawHub.open(chatd.port, { user: fresh('one') });
+  const room = fresh('room');
+  await hub.invoke('JoinRoom', room);
+  for (let i = 0; i < 5; i++) {
+    await hub.invoke('SendMessage', room, 'hello');
+  }
+  await assert.rejects(hub.invoke('LeaveRoom', 'no-such-room'));
+  const { text } = await scrape(chatd);
+  assert.match(text, /^# TYPE chatd_op_seconds histogram$/m);
+  const read = (name, labels) => {
+    const line = text.split('\n').find((row) => row.startsWith(`chatd_${name}{${labels}} `));
+    return line === undefined ? undefined : Number(line.split(' ')[1]);
+  };
+  assert.strictEqual(read('op_seconds_count', 'op="post_message"'), 5);
+  assert.strictEqual(read('op_seconds_count', 'op="leave_room"'), 1);
+  assert.strictEqual(read('op_failures_total', 'op="leave_room"'), 1);
+  assert.strictEqual(read('op_failures_total', 'op="post_message"'), 0);
+  const sum = read('op_seconds_sum', 'op="post_message"');
+  assert.ok(sum > 0 && sum < 10, `five messages took ${sum} s`);
+  const bounds = ['0.001', '0.005', '0.025', '0.1', '0.5', '2.5', '+Inf'];
+  const buckets = bounds.map((le) => read('op_seconds_bucket', `op="post_message",le="${le}"`));
+  assert.deepStrictEqual(buckets, [...buckets].sort((a, b) => a - b), 'each holds those before it');
+  assert.strictEqual(buckets[buckets.length - 1], 5);
+  hub.destroy();
+  await chatd.stop();
 });
 
 test('nothing else is there, and other methods are refused', async () => {

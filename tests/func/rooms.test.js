@@ -5,13 +5,13 @@
 const assert = require('node:assert');
 const { test } = require('node:test');
 const { house, fresh } = require('./lib/people');
-const { startChatd, steadyPort } = require('./lib/chatd');
+const { startChatd, steadyPort, NO_RATES } = require('./lib/chatd');
 const { RawHub, realClient } = require('./lib/hub');
 const { Sender, Reader } = require('./lib/retrying');
 const { userId } = require('./lib/token');
 const { eventually, sleep } = require('./lib/util');
 
-const here = house();
+const here = house({ settings: NO_RATES });
 const range = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
 const seqs = (hub) => hub.messages().map(({ seq }) => seq);
 
@@ -278,7 +278,7 @@ test('withAutomaticReconnect over a restart: nothing lost, nothing doubled', asy
 });
 
 test('SIGTERM closes with allowReconnect, and every send that was acknowledged is there', async () => {
-  const chatd = await startChatd({ port: await steadyPort() });
+  const chatd = await startChatd({ port: await steadyPort(), settings: NO_RATES });
   here.later(() => chatd.exit || chatd.kill());
   const hubs = await Promise.all(Array.from({ length: 20 }, (_, i) => RawHub.open(chatd.port, { user: `u${i}` })));
   const room = await roomOf(...hubs);

@@ -7,7 +7,7 @@ const fs = require('node:fs');
 const net = require('node:net');
 const path = require('node:path');
 const { test, afterEach } = require('node:test');
-const { Chatd, startChatd, steadyPort, run, scratchDir, CHATD, CHATCTL } = require('./lib/chatd');
+const { Chatd, startChatd, steadyPort, run, scratchDir, CHATD, CHATCTL, NO_RATES } = require('./lib/chatd');
 const { RawHub, codeOf } = require('./lib/hub');
 const { RawConnection, requestBytes, request } = require('./lib/http');
 const { userToken } = require('./lib/token');
@@ -259,7 +259,7 @@ test('SIGHUP applies what is reloadable and says what is not', async () => {
 });
 
 test('SIGTERM with hundreds of connections: all are told, exit 0 in time', async () => {
-  const daemon = await start({ settings: { CHATD_SERVER_DRAIN_SPREAD: '500ms' } });
+  const daemon = await start({ settings: { CHATD_SERVER_DRAIN_SPREAD: '500ms', ...NO_RATES } });
   const hubs = await Promise.all(Array.from({ length: 300 }, (_, i) => RawHub.open(daemon.port, { user: `u${i % 50}` })));
   const begun = Date.now();
   await daemon.stop();
@@ -271,7 +271,7 @@ test('SIGTERM with hundreds of connections: all are told, exit 0 in time', async
 });
 
 test('SIGTERM amid sending: what was stored has its answer, though the connections are closed', async () => {
-  const daemon = await start({ settings: { CHATD_SERVER_DRAIN_SPREAD: '300ms' } });
+  const daemon = await start({ settings: { CHATD_SERVER_DRAIN_SPREAD: '300ms', ...NO_RATES } });
   const hubs = await Promise.all(Array.from({ length: 40 }, (_, i) => RawHub.open(daemon.port, { user: `u${i}` })));
   for (const hub of hubs) {
     await hub.invoke('JoinRoom', 'busy');

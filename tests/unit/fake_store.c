@@ -12,45 +12,44 @@
 
 /* ---- holding ---- */
 
-static int hold(struct store *store, struct store_call *call, enum fake_kind kind)
+static int hold(struct store *store, struct store_call *call, enum fake_kind kind,
+	int (*run)(struct fake_store *fake, struct store_call *call))
 {
 	struct fake_store *fake = fake_of(store);
 	if (fake->refuse != 0) {
 		return fake->refuse;
 	}
 	assert_true(fake->count < FAKE_HELD_MAX);
-	fake->held[fake->count++] = (struct fake_held){call, kind, false};
+	fake->held[fake->count++] = (struct fake_held){call, kind, run, false};
 	fake->calls[kind]++;
 	return 0;
 }
 
-#define HOLD(name, type, kind) \
-	static int name(struct store *store, struct type *req) \
+/* The same numbers as those of enum fake_kind, by the names of the requests. */
+#define X(request) NUMBER_##request,
+enum { NUMBER_nothing, STORE_REQUESTS(X) NUMBER_COUNT };
+#undef X
+_Static_assert((int)NUMBER_append == FAKE_APPEND && (int)NUMBER_room_update == FAKE_ROOM_UPDATE &&
+		       (int)NUMBER_user_open == FAKE_USER_OPEN && (int)NUMBER_ping == FAKE_PING &&
+		       (int)NUMBER_COUNT == FAKE_KIND_COUNT,
+	"enum fake_kind is not in the order of STORE_REQUESTS");
+
+#define X(request) \
+	static int run_##request(struct fake_store *fake, struct store_call *call) \
 	{ \
-		return hold(store, &req->call, kind); \
+		return fake_##request(fake, CONTAINER_OF(call, struct store_##request, call)); \
+	} \
+	static int hold_##request(struct store *store, struct store_##request *req) \
+	{ \
+		return hold(store, &req->call, (enum fake_kind)NUMBER_##request, run_##request); \
 	}
+STORE_REQUESTS(X)
+#undef X
 
-HOLD(hold_append, store_append, FAKE_APPEND)
-HOLD(hold_page, store_page, FAKE_PAGE)
-HOLD(hold_room_find, store_room_find, FAKE_ROOM_FIND)
-HOLD(hold_room_create, store_room_create, FAKE_ROOM_CREATE)
-HOLD(hold_member_add, store_member_add, FAKE_MEMBER_ADD)
-HOLD(hold_member_remove, store_member_remove, FAKE_MEMBER_REMOVE)
-HOLD(hold_member_list, store_member_list, FAKE_MEMBER_LIST)
-HOLD(hold_user_open, store_user_open, FAKE_USER_OPEN)
-
-#undef HOLD
-
-static const struct store_ops fake_ops = {
-	.name = "fake",
-	.append = hold_append,
-	.page = hold_page,
-	.room_find = hold_room_find,
-	.room_create = hold_room_create,
-	.member_add = hold_member_add,
-	.member_remove = hold_member_remove,
-	.member_list = hold_member_list,
-	.user_open = hold_user_open,
+static const struct store_ops fake_ops = {.name = "fake",
+#define X(request) .request = hold_##request,
+	STORE_REQUESTS(X)
+#undef X
 };
 
 /* ---- answering ---- */
@@ -74,7 +73,7 @@ static void answer(struct fake_store *fake, size_t at)
 {
 	struct fake_held taken = take(fake, at);
 	if (!taken.is_done) {
-		taken.call->err = fake_do(fake, &taken);
+		taken.call->err = taken.run(fake, taken.call);
 	}
 	mailbox_post(taken.call->reply_to, &taken.call->mail, answer_run);
 }
@@ -93,7 +92,7 @@ void fake_store_read(struct fake_store *fake)
 {
 	assert_true(fake->count > 0);
 	if (!fake->held[0].is_done) {
-		fake->held[0].call->err = fake_do(fake, &fake->held[0]);
+		fake->held[0].call->err = fake->held[0].run(fake, fake->held[0].call);
 		fake->held[0].is_done = true;
 	}
 }
@@ -114,7 +113,7 @@ void fake_store_fail(struct fake_store *fake, int err, bool takes_effect)
 		struct append_item kept[16];
 		assert_true(first.kind == FAKE_APPEND && append->count <= 16);
 		memcpy(kept, append->items, append->count * sizeof(kept[0]));
-		fake_do(fake, &first);
+		first.run(fake, first.call);
 		memcpy(append->items, kept, append->count * sizeof(kept[0]));
 	}
 	first.call->err = err;

@@ -11,16 +11,37 @@
 
 struct fake_store;
 
+/* In the order of STORE_REQUESTS. */
 enum fake_kind {
 	FAKE_NOTHING, /* none is held */
 	FAKE_APPEND,
 	FAKE_PAGE,
+	FAKE_MESSAGE_FIND,
+	FAKE_SENT_PAGE,
+	FAKE_SENT_ERASE,
+	FAKE_PURGE,
 	FAKE_ROOM_FIND,
 	FAKE_ROOM_CREATE,
+	FAKE_ROOM_LIST,
+	FAKE_ROOM_UPDATE,
+	FAKE_ROOM_DELETE,
+	FAKE_ROOM_SWEEP,
+	FAKE_ROOMS_PAGE,
 	FAKE_MEMBER_ADD,
 	FAKE_MEMBER_REMOVE,
+	FAKE_MEMBER_ROLE,
 	FAKE_MEMBER_LIST,
+	FAKE_MEMBER_PAGE,
 	FAKE_USER_OPEN,
+	FAKE_USER_FIND,
+	FAKE_USER_LIST,
+	FAKE_USER_UPDATE,
+	FAKE_USER_BAR,
+	FAKE_USER_ERASE,
+	FAKE_BAR_LIST,
+	FAKE_STATUS,
+	FAKE_PING,
+	FAKE_KIND_COUNT
 };
 
 struct fake_store *fake_store_create(void);
@@ -60,10 +81,17 @@ void fake_store_room_visibility(
 	struct fake_store *fake, const struct uuid *room, enum room_visibility visibility);
 void fake_store_room_flags(
 	struct fake_store *fake, const struct uuid *room, bool encrypted, bool archived);
+/* Private, and of its two members, who are put in separately. */
+void fake_store_room_direct(struct fake_store *fake, const struct uuid *room);
 /* Raises member_version. */
 void fake_store_member(struct fake_store *fake, const struct uuid *room, const struct uuid *user);
+/* The same with a role, also of one who is in. */
+void fake_store_role(struct fake_store *fake, const struct uuid *room, const struct uuid *user,
+	enum member_role role);
 void fake_store_member_gone(
 	struct fake_store *fake, const struct uuid *room, const struct uuid *user);
+/* One who has not come himself yet. */
+void fake_store_user(struct fake_store *fake, const struct uuid *user, const char *identity);
 /* Answers its number. */
 uint64_t fake_store_message(struct fake_store *fake, const struct uuid *room,
 	const struct uuid *sender, const char *content);
@@ -73,5 +101,6 @@ void fake_store_purge(
 uint64_t fake_store_head(const struct fake_store *fake, const struct uuid *room);
 bool fake_store_is_member(
 	const struct fake_store *fake, const struct uuid *room, const struct uuid *user);
+bool fake_store_has_room(const struct fake_store *fake, const struct uuid *room);
 
 #endif

@@ -117,7 +117,7 @@ static enum http_decision on_head(void *ctx, struct http_exchange *x, size_t *bo
 	return path_is(x, "/now") || path_is(x, "/upgrade") ? HTTP_ANSWER_NOW : HTTP_READ_BODY;
 }
 
-static const struct http_handler handler = {on_head, on_request};
+static const struct http_handler handler = {.on_head = on_head, .on_request = on_request};
 
 void http_connect_early(struct http_fixture *f, struct bytes early)
 {

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "chatd/auth/limits.h"
 #include "chatd/hub/hub.h"
 #include "lib/base/err.h"
 #include "lib/value/json.h"
@@ -67,6 +68,11 @@ static void fake_set_low(struct transport *transport, size_t low)
 	client_of(transport)->low = low;
 }
 
+static void fake_want_drain(struct transport *transport, bool want)
+{
+	client_of(transport)->drain_wanted = want;
+}
+
 static void fake_pause(struct transport *transport)
 {
 	client_of(transport)->paused = true;
@@ -81,7 +87,8 @@ static void fake_resume(struct transport *transport)
 	{ \
 		.name = "fake", .framing = (kind), .send = fake_send, .close = fake_close, \
 		.abort = fake_abort, .queued = fake_queued, .stalled_since = fake_stalled_since, \
-		.set_low = fake_set_low, .pause = fake_pause, .resume = fake_resume, \
+		.set_low = fake_set_low, .want_drain = fake_want_drain, .pause = fake_pause, \
+		.resume = fake_resume, \
 	}
 static const struct transport_ops fake_raw = FAKE_OPS(FRAMING_RAW);
 #undef FAKE_OPS
@@ -160,7 +167,7 @@ void client_take(struct hub_client *client, size_t max)
 			client->chunk_count * sizeof(client->chunks[0]));
 	}
 	note_records(client);
-	if (client->transport.events != NULL &&
+	if (client->transport.events != NULL && client->drain_wanted &&
 		(fell_to(before, client->queued, 0) ||
 			fell_to(before, client->queued, client->low / 2))) {
 		client->transport.events->on_drain(client->transport.ctx);
@@ -238,6 +245,7 @@ struct hub_client *client_open(struct hub *hub, unsigned worker, const char *use
 	list_append(&hub->clients, &client->in_hub);
 	struct uuid id;
 	uuid_random(&id);
+	limits_enter(hub->limits, 0);
 	conn_open(client->sv, &client->transport, client->principal, &id, &hub_conn_events);
 	return client;
 }

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "chatd/auth/bars.h"
+#include "chatd/auth/limits.h"
 #include "chatd/bus/bus.h"
 #include "chatd/conn/claims.h"
 #include "chatd/conn/conns.h"
@@ -30,6 +32,10 @@ static struct conf *conf_of(const char *text)
 		fail_msg("%s", report.count > 0 ? report.problems[0].text : "settings");
 	}
 	conf_report_finish(&report);
+	if (strstr(text, "_rate") == NULL) {
+		/* Time stands still: what is not about rates would come too fast. */
+		conf->limits.user_rate = conf->limits.room_rate = 0;
+	}
 	return conf;
 }
 
@@ -45,6 +51,8 @@ static void worker_open(struct hub *hub, unsigned worker)
 		.clock = &fake_clock,
 		.store = fake_store_base(hub->store),
 		.metrics = &hub->metrics[worker],
+		.limits = hub->limits,
+		.bars = hub->bars,
 		.ops = op_list_create(),
 		.conf = hub->conf,
 	};
@@ -74,6 +82,8 @@ void hub_open(struct hub *hub, unsigned workers, const char *conf)
 	list_init(&hub->clients);
 	hub->store = fake_store_create();
 	hub->conf = conf_of(conf);
+	hub->limits = limits_create();
+	hub->bars = bars_create();
 	for (unsigned worker = 0; worker < workers; worker++) {
 		worker_open(hub, worker);
 	}
@@ -130,6 +140,9 @@ void hub_close(struct hub *hub)
 	for (unsigned worker = 0; worker < hub->count; worker++) {
 		worker_close(&hub->sv[worker]);
 	}
+	assert_int_equal(limits_connections(hub->limits), 0);
+	limits_destroy(&hub->limits);
+	bars_destroy(&hub->bars);
 	fake_store_destroy(&hub->store);
 	conf_unref(&hub->conf);
 }

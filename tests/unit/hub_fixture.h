@@ -18,12 +18,15 @@ struct hub {
 	struct mailbox *boxes[HUB_WORKERS_MAX + 1];
 	struct bus *buses[HUB_WORKERS_MAX];
 	struct metrics metrics[HUB_WORKERS_MAX];
+	struct limits *limits;
+	struct bars *bars;
 	struct fake_store *store;
 	struct conf *conf;
 	struct list clients;
 };
 
-/* conf: text of a settings file, "" for the defaults. Freezes time. */
+/* conf: text of a settings file, "" for the defaults; but where it names no rate there is none.
+ * Freezes time. */
 void hub_open(struct hub *hub, unsigned workers, const char *conf);
 /* Drops the clients, answers the store, and checks that no worker has anything left. */
 void hub_close(struct hub *hub);
@@ -66,6 +69,7 @@ struct hub_client {
 	bool gone; /* we ended it */
 	uint64_t stalled_us;
 	size_t low, queued;
+	bool drain_wanted;
 	struct chunk **chunks;
 	size_t chunk_count, chunk_cap;
 	struct buf inbox; /* bytes that were taken and are no whole record yet */

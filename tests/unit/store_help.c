@@ -242,6 +242,110 @@ int test_status(struct store_test *t, struct store_status *req)
 	return store_test_wait(t, &req->call, store_status(t->store, req));
 }
 
+#define X(request) \
+	int ask_##request(struct store_test *t, struct store_##request *req) \
+	{ \
+		store_test_call(t, &req->call); \
+		return store_test_wait(t, &req->call, store_##request(t->store, req)); \
+	}
+STORE_REQUESTS(X)
+#undef X
+
+struct uuid test_private_room(struct store_test *t, size_t members)
+{
+	struct uuid room = test_room(t, NULL, members);
+	struct store_room_update hide = {
+		.room = room, .changes = ROOM_SET_VISIBILITY, .visibility = ROOM_PRIVATE};
+
+	assert_int_equal(ask_room_update(t, &hide), 0);
+	return room;
+}
+
+struct uuid test_direct_room(struct store_test *t, unsigned a, unsigned b)
+{
+	struct store_new_member pair[] = {{.user = test_user(a)}, {.user = test_user(b)}};
+	struct store_room_create req = {.members = pair, .member_count = 2};
+
+	uuid_random(&req.room.id);
+	req.room.type = ROOM_DIRECT;
+	req.room.has_creator = true;
+	req.room.creator = test_user(a);
+	assert_int_equal(test_create(t, &req), 0);
+	assert_true(req.created);
+	return req.room.id;
+}
+
+void test_role(struct store_test *t, struct uuid room, unsigned user, enum member_role role)
+{
+	struct store_member_add add = {.room = room, .user = test_user(user), .role = role};
+	struct store_member_role change = {.room = room, .user = test_user(user), .role = role};
+
+	assert_int_equal(test_add(t, &add), 0);
+	if (add.now != role) {
+		assert_int_equal(ask_member_role(t, &change), 0);
+	}
+}
+
+struct room_row test_room_row(struct store_test *t, struct uuid room)
+{
+	struct store_room_find find = {0};
+	char text[UUID_TEXT_SIZE];
+
+	uuid_format(&room, text);
+	find.ref = bytes_str(text);
+	assert_int_equal(test_find(t, &find), 0);
+	return find.room;
+}
+
+struct message_row test_row(struct store_test *t, struct uuid room, uint64_t seq)
+{
+	struct store_page page = {.room = room, .after_seq = seq - 1, .limit = 1};
+
+	assert_int_equal(test_page(t, &page), 0);
+	assert_int_equal(page.count, 1);
+	assert_int_equal(page.rows[0].seq, seq);
+	return page.rows[0];
+}
+
+/* The key is made of what it is about, so that the same once more is a repeat. */
+struct append_item test_change(struct uuid room, unsigned sender, enum message_type type,
+	uint64_t ref_seq, const char *text)
+{
+	struct append_item item = {
+		.room = room,
+		.sender = test_user(sender),
+		.type = type,
+		.ref_seq = ref_seq,
+		.content = bytes_str(text),
+		.outcome = (enum append_outcome)99,
+	};
+	char key[128];
+
+	int len = snprintf(key, sizeof(key), "%s %llu %s", model_message_type_name(type),
+		(unsigned long long)ref_seq, text);
+	store_client_key(&item.sender, bytes_of(key, (size_t)len), item.client_key);
+	store_body_hash(&item, item.body_hash);
+	return item;
+}
+
+enum append_outcome test_outcome(struct store_test *t, struct append_item *item)
+{
+	assert_int_equal(test_append(t, item, 1), 0);
+	return item->outcome;
+}
+
+struct store_actor test_actor(unsigned user)
+{
+	return (struct store_actor){.has_by = true, .by = test_user(user)};
+}
+
+void assert_user(const struct uuid *is, unsigned expected)
+{
+	const struct uuid user = test_user(expected);
+
+	assert_memory_equal(is->b, user.b, sizeof(user.b));
+}
+
 void assert_bytes(struct bytes is, const char *expected)
 {
 	assert_int_equal(is.len, strlen(expected));

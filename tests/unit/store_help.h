@@ -67,6 +67,27 @@ int test_find(struct store_test *t, struct store_room_find *req);
 int test_open_user(struct store_test *t, struct store_user_open *req);
 int test_status(struct store_test *t, struct store_status *req);
 
+/* Any request: fills in what the call needs, waits for the answer and gives the error. */
+#define X(request) int ask_##request(struct store_test *t, struct store_##request *req);
+STORE_REQUESTS(X)
+#undef X
+
+/* A room like test_room() that only its members see. */
+struct uuid test_private_room(struct store_test *t, size_t members);
+/* The Direct room of two users, of whom the first is Owner. */
+struct uuid test_direct_room(struct store_test *t, unsigned a, unsigned b);
+/* Gives the user that role in the room, whatever he was. */
+void test_role(struct store_test *t, struct uuid room, unsigned user, enum member_role role);
+struct room_row test_room_row(struct store_test *t, struct uuid room);
+struct message_row test_row(struct store_test *t, struct uuid room, uint64_t seq);
+/* An entry of type Edit or Delete about the message of that number. */
+struct append_item test_change(struct uuid room, unsigned sender, enum message_type type,
+	uint64_t ref_seq, const char *text);
+/* Stores one item and gives its outcome. */
+enum append_outcome test_outcome(struct store_test *t, struct append_item *item);
+struct store_actor test_actor(unsigned user);
+
 void assert_bytes(struct bytes is, const char *expected);
+void assert_user(const struct uuid *is, unsigned expected);
 
 #endif

@@ -18,12 +18,25 @@ struct suite_backend {
 int store_suite_messages(const struct suite_backend *backend);
 int store_suite_rooms(const struct suite_backend *backend);
 int store_suite_order(const struct suite_backend *backend);
+int store_suite_entries(const struct suite_backend *backend);
+int store_suite_imports(const struct suite_backend *backend);
+int store_suite_rights(const struct suite_backend *backend);
+int store_suite_changes(const struct suite_backend *backend);
+int store_suite_members(const struct suite_backend *backend);
+int store_suite_lists(const struct suite_backend *backend);
+int store_suite_people(const struct suite_backend *backend);
+int store_suite_purge(const struct suite_backend *backend);
 
 /* What a test gets as *state. */
 struct suite_state {
 	const struct suite_backend *backend;
 	struct store_test test;
 };
+
+static inline struct store_test *suite_test(void **state)
+{
+	return &((struct suite_state *)*state)->test;
+}
 
 /* For cmocka: *state is the back end before, a struct suite_state afterwards. */
 int store_suite_setup(void **state);

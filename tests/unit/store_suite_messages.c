@@ -174,7 +174,7 @@ static void a_message_comes_back_as_it_was(void **state)
 	};
 	struct store_page page = {.room = room, .limit = 10};
 
-	items[0].type = MESSAGE_EDIT;
+	items[0].type = MESSAGE_FILE;
 	items[0].ref_seq = 17;
 	items[0].attachment = BYTES_LIT("{\"url\":\"x\"}");
 	items[1].encrypted = true;
@@ -189,7 +189,7 @@ static void a_message_comes_back_as_it_was(void **state)
 	assert_true(uuid_eq(&row->room, &room));
 	assert_int_equal(row->seq, 1);
 	assert_memory_equal(row->sender.b, test_user(1).b, 16);
-	assert_int_equal(row->type, MESSAGE_EDIT);
+	assert_int_equal(row->type, MESSAGE_FILE);
 	assert_int_equal(row->ref_seq, 17);
 	assert_int_equal(row->sent_ms, 1700000000000);
 	assert_int_equal(row->epoch_no, t->store->epoch_no);

@@ -70,6 +70,37 @@ static void times_are_checked(void **state)
 	expect_identity(&strict, "{\"sub\":\"a\",\"exp\":1700000001,\"iat\":1700000000}", "a");
 }
 
+/* Tokens that were issued before some time can be revoked by it. */
+static void the_time_of_issue_is_kept(void **state)
+{
+	static const struct {
+		const char *iat;
+		int64_t issued_ms;
+	} cases[] = {
+		{"", 0},
+		{",\"iat\":null", 0},
+		{",\"iat\":0", 0},
+		{",\"iat\":1699999999", 1699999999000},
+		{",\"iat\":1699999999.25", 1699999999250},
+		{",\"iat\":1699999999,\"nbf\":1699999000", 1699999999000},
+		{",\"nbf\":1699999000", 0},
+	};
+	char why[JWT_WHY_SIZE];
+	char claims[200];
+	struct jwt_verifier *verifier = jwt_plain_verifier();
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(claims, sizeof(claims), "{\"sub\":\"a\",\"exp\":1700000001%s}",
+			cases[i].iat);
+		struct principal *principal = jwt_verify_claims(verifier, claims, why);
+		assert_non_null(principal);
+		assert_int_equal(principal->issued_ms, cases[i].issued_ms);
+		assert_int_equal(principal->expires_ms, 1700000001000);
+		principal_unref(&principal);
+	}
+	jwt_verifier_unref(&verifier);
+}
+
 static void issuer_and_audience(void **state)
 {
 	(void)state;
@@ -253,6 +284,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(times_are_checked),
+		cmocka_unit_test(the_time_of_issue_is_kept),
 		cmocka_unit_test(issuer_and_audience),
 		cmocka_unit_test(user_claims_in_order),
 		cmocka_unit_test(user_claim_length),

@@ -9,6 +9,7 @@
 #include "chatd/auth/principal.h"
 #include "chatd/op/op.h"
 #include "lib/base/err.h"
+#include "lib/conf/conf.h"
 #include "lib/loop/loop.h"
 #include "lib/metrics/metrics.h"
 
@@ -26,6 +27,7 @@ struct asker {
 
 struct fixture {
 	struct services sv;
+	struct conf conf;
 	struct metrics metrics;
 	struct asker asker;
 };
@@ -65,6 +67,7 @@ static void fixture_open(struct fixture *f)
 {
 	*f = (struct fixture){0};
 	f->sv.loop = loop_create();
+	f->sv.conf = &f->conf;
 	f->sv.metrics = &f->metrics;
 	f->sv.ops = op_list_create();
 	op_caller_init(&f->asker.caller, &asker_events);

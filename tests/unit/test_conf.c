@@ -22,6 +22,9 @@ static void test_defaults(void **state)
 	assert_int_equal(conf->hub.max_message_size, 131072);
 	assert_false(conf->hub.create_rooms);
 	assert_int_equal(conf->hub.recover_max, 1000);
+	assert_int_equal(conf->limits.user_rate, 50);
+	assert_int_equal(conf->limits.room_rate, 500);
+	assert_int_equal(conf->limits.address_connects, 100);
 	assert_int_equal(conf->limits.send_queue, 1048576);
 	assert_int_equal(conf->limits.send_memory, 268435456);
 	assert_int_equal(conf->limits.max_content, 65536);

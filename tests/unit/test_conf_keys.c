@@ -78,6 +78,7 @@ static void test_ranges(void **state)
 {
 	(void)state;
 	assert_range("server", "workers", "0 to 64");
+	assert_range("limits", "user_rate", "0 to 1000000/s");
 	assert_range("hub", "keepalive", "10ms to 1h");
 	assert_range("hub", "max_message_size", "1KiB to 64MiB");
 	assert_range("hub", "create_rooms", "true or false");
@@ -125,7 +126,8 @@ static void test_effective(void **state)
 	(void)state;
 	struct conf *conf =
 		load("[auth]\njwt_secret = do-not-show-me-do-not-show-me-do\naudience = a , b\n"
-		     "[hub]\nkeepalive = 1500ms\nmax_message_size = 65536\n");
+		     "[hub]\nkeepalive = 1500ms\nmax_message_size = 65536\n"
+		     "[limits]\nuser_rate = 7\nroom_rate = 8/s\n");
 	conf_print_effective(conf, &out);
 	const char *text = buf_cstr(&out);
 	assert_null(strstr(text, "do-not-show-me"));
@@ -133,6 +135,8 @@ static void test_effective(void **state)
 	assert_non_null(strstr(text, "auth.audience = a, b  # x:3\n"));
 	assert_non_null(strstr(text, "hub.keepalive = 1500ms  # x:5\n"));
 	assert_non_null(strstr(text, "hub.max_message_size = 64KiB  # x:6\n"));
+	assert_non_null(strstr(text, "limits.user_rate = 7/s  # x:8\n"));
+	assert_non_null(strstr(text, "limits.room_rate = 8/s  # x:9\n"));
 	assert_non_null(strstr(text, "server.environment = Production  # default\n"));
 	assert_non_null(strstr(text, "auth.issuer =   # default\n"));
 	conf_unref(&conf);

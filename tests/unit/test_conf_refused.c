@@ -29,6 +29,23 @@ static void test_refused_names(void **state)
 		"environment CHATD_HUB_KEEPALIVE: hub.keepalive: CHATD_HUB_KEEPALIVE sets it too");
 }
 
+/* A rate is a number, or one with /s behind it. */
+static void test_refused_rates(void **state)
+{
+	(void)state;
+	assert_refused("[limits]\nuser_rate = 50/m\nroom_rate = /s\naddress_connects = 50 /s\n"
+		       "[server]\nworkers = 2/s\n",
+		NULL, 4,
+		"chatd.conf:2: limits.user_rate: \"50/m\" is not good (allowed: 0 to 1000000/s)",
+		"chatd.conf:3: limits.room_rate: \"/s\" is not good (allowed: 0 to 1000000/s)",
+		"chatd.conf:4: limits.address_connects: \"50 /s\" is not good (allowed: 0 to "
+		"1000000/s)",
+		"chatd.conf:6: server.workers: \"2/s\" is not good (allowed: 0 to 64)");
+	assert_refused("[limits]\nuser_rate = 1000001/s\n", NULL, 1,
+		"chatd.conf:2: limits.user_rate: \"1000001/s\" is not good (allowed: 0 to "
+		"1000000/s)");
+}
+
 static void test_refused_values(void **state)
 {
 	(void)state;
@@ -136,6 +153,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused_names),
 		cmocka_unit_test(test_refused_values),
+		cmocka_unit_test(test_refused_rates),
 		cmocka_unit_test(test_refused_together),
 		cmocka_unit_test(test_refused_text),
 		cmocka_unit_test_setup_teardown(

@@ -34,6 +34,19 @@ static bool has_column(const struct ctl_command *command, const char *name)
 	return false;
 }
 
+/* Of options alone, once, and none of those of all commands. */
+static void check_letter(const struct ctl_command *command, const struct ctl_arg *arg)
+{
+	if (arg->letter == '\0') {
+		return;
+	}
+	assert_false(arg->positional);
+	assert_null(strchr("oyqhV", arg->letter));
+	for (const struct ctl_arg *other = command->args; other->name != NULL; other++) {
+		assert_true(other == arg || other->letter != arg->letter);
+	}
+}
+
 static void check_args_table(const struct ctl_command *command)
 {
 	bool options = false;
@@ -41,7 +54,9 @@ static void check_args_table(const struct ctl_command *command)
 		assert_true(!arg->positional || !options); /* positional ones come first */
 		options = options || !arg->positional;
 		assert_ptr_equal(ctl_arg_find(command, arg->name), arg);
-		assert_true((arg->placeholder == NULL) == (arg->kind == CTL_ARG_FLAG));
+		check_letter(command, arg);
+		assert_true((arg->placeholder == NULL) ==
+			    (arg->kind == CTL_ARG_FLAG || arg->kind == CTL_ARG_INTERNAL));
 		assert_true(arg->doc != NULL && arg->doc[strlen(arg->doc) - 1] == '.');
 		if (arg->excludes != NULL) {
 			assert_non_null(ctl_arg_find(command, arg->excludes));
@@ -80,7 +95,11 @@ static void test_rows(void **state)
 /* Who may only look must not be able to change anything. */
 static void test_read_only(void **state)
 {
-	static const char *const changing[] = {"room create", "node stop", "token mint"};
+	static const char *const changing[] = {"room create", "room set", "room archive",
+		"room delete", "room add", "room remove", "room role", "user ban", "user unban",
+		"user revoke-tokens", "user erase", "conn kick", "history replay", "history import",
+		"history purge", "node stop", "node drain", "node undrain", "config reload",
+		"log level", "token mint", "notify send", "db migrate", "chat"};
 	(void)state;
 	for (size_t i = 0; i < ctl_command_count; i++) {
 		bool changes = false;

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/base/err.h"
@@ -171,6 +172,41 @@ static void test_escapes(void **state)
 	assert_false(value.bad_text);
 	value = read_ok("{\"\\u0074ype\":6}");
 	assert_int_equal(value_get(&value, "type")->integer, 6);
+}
+
+static void assert_twice(const char *text, const char *wanted)
+{
+	struct value value = {.kind = VALUE_TIME};
+	const char *why = NULL;
+	assert_int_equal(json_read_unique(arena, bytes_str(text), &value, &why), ERR_BAD_REQUEST);
+	assert_string_equal(why, wanted);
+	assert_int_equal(value.kind, VALUE_TIME);
+	assert_int_equal(json_read_unique(arena, bytes_str(text), &value, NULL), ERR_BAD_REQUEST);
+}
+
+static void test_unique_names(void **state)
+{
+	struct value value;
+	char text[512];
+	(void)state;
+	assert_int_equal(
+		json_read_unique(arena, BYTES_LIT("{\"a\":{\"a\":1},\"A\":2}"), &value, NULL), 0);
+	assert_int_equal(value.count, 2);
+	assert_twice("{\"a\":1,\"a\":1}", "'a' is there twice");
+	assert_twice("{\"x\":[{\"b\" : 1 , \"b\" : 2}]}", "'b' is there twice");
+	assert_twice("{\"\":1,\"\":2}", "'' is there twice");
+	/* As it is written, not as it is meant. */
+	assert_twice("{\"a\":1,\"\\u0061\":1}", "'\\u0061' is there twice");
+	assert_twice("{\"a\\\"\":1,\"a\\\"\":1}", "'a\\\"' is there twice");
+	assert_twice("{\"\\\\\":1,\"\\\\\":1}", "'\\\\' is there twice");
+	/* Behind what is kept from jansson, or mended. */
+	snprintf(text, sizeof(text), "{\"l\":\"%0100d\",\"n\":99999999999999999999,\"l\":1}", 0);
+	assert_twice(text, "'l' is there twice");
+	snprintf(text, sizeof(text), "{\"%065d\":1,\"%065d\":1}", 0, 0);
+	assert_twice(text, "a member with a long name is there twice");
+	/* What is wrong before is said first. */
+	assert_twice("{\"a\":1,\"a\"", "'a' is there twice");
+	assert_twice("[1,]", "not valid JSON at byte 4");
 }
 
 static void test_repeated_names(void **state)
@@ -442,6 +478,7 @@ int main(void)
 		TEST(test_large_integers_inside),
 		TEST(test_escapes),
 		TEST(test_repeated_names),
+		TEST(test_unique_names),
 		TEST(test_unpaired_surrogates),
 		TEST(test_long_texts),
 		TEST(test_long_texts_and_impostors),

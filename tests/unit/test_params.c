@@ -295,6 +295,34 @@ static void test_open_table(void **state)
 	assert_non_null(bound.room.ptr);
 }
 
+static void test_array_of_texts(void **state)
+{
+	static const struct param texts[] = {
+		{.name = "ids",
+			.kind = PARAM_ARRAY,
+			.flags = PARAM_OF_TEXTS,
+			.offset = offsetof(struct bound, ids)},
+	};
+	static const char *const refused[] = {"{\"ids\":[1]}", "{\"ids\":[\"a\",null]}",
+		"{\"ids\":[\"\\ud800\"]}", "{\"ids\":[[\"a\"]]}", "{\"ids\":\"a\"}"};
+	struct bound bound = {0};
+	(void)state;
+	assert_int_equal(
+		params_bind_object(texts, 1, read_value("{\"ids\":[\"a\",\"\"]}"), &bound, &error),
+		0);
+	assert_int_equal(bound.ids->count, 2);
+	assert_int_equal(
+		params_bind_object(texts, 1, read_value("{\"ids\":[]}"), &bound, &error), 0);
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		assert_int_equal(
+			params_bind_object(texts, 1, read_value(refused[i]), &bound, &error),
+			ERR_BAD_REQUEST);
+		assert_int_equal(error.fault, PARAMS_TYPE);
+		assert_string_equal(
+			params_error_text(arena, &error), "'ids' must be an array of texts");
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -309,6 +337,7 @@ int main(void)
 		TEST(test_unknown_members),
 		TEST(test_open_table),
 		TEST(test_text_or_object),
+		TEST(test_array_of_texts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

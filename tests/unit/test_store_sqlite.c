@@ -35,5 +35,13 @@ int main(void)
 
 	failed += store_suite_rooms(&backend);
 	failed += store_suite_order(&backend);
+	failed += store_suite_entries(&backend);
+	failed += store_suite_imports(&backend);
+	failed += store_suite_rights(&backend);
+	failed += store_suite_changes(&backend);
+	failed += store_suite_members(&backend);
+	failed += store_suite_lists(&backend);
+	failed += store_suite_people(&backend);
+	failed += store_suite_purge(&backend);
 	return failed;
 }

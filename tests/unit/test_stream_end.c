@@ -186,6 +186,31 @@ static void send_more(struct side *side)
 	}
 }
 
+/* Who waits for nothing is not called; whoever takes over is, until he says the same. */
+static void test_drain_unwanted(void **state)
+{
+	struct side side;
+	(void)state;
+	side_open(&side, false);
+	stream_want_drain(side.stream, false);
+	stream_send_copy(side.stream, BYTES_LIT("a"));
+	turns(2);
+	assert_peer_gets(&side, "a");
+	assert_int_equal(side.drains, 0);
+	stream_send_copy(side.stream, BYTES_LIT("b"));
+	stream_want_drain(side.stream, true);
+	turns(2);
+	assert_peer_gets(&side, "b");
+	assert_int_equal(side.drains, 1);
+	stream_want_drain(side.stream, false);
+	stream_set_owner(side.stream, &side_events, &side);
+	stream_send_copy(side.stream, BYTES_LIT("c"));
+	turns(2);
+	assert_peer_gets(&side, "c");
+	assert_int_equal(side.drains, 2);
+	side_finish(&side);
+}
+
 static void test_send_inside_drain(void **state)
 {
 	struct side side;
@@ -433,6 +458,7 @@ int main(void)
 		TEST(test_broken_pipe_while_paused),
 		TEST(test_close_inside),
 		TEST(test_close_another_while_flushing),
+		TEST(test_drain_unwanted),
 		TEST(test_send_inside_drain),
 		TEST(test_new_owner_inside),
 		TEST(test_release),

@@ -18,6 +18,8 @@ const CHATCTL = path.resolve(ROOT, process.env.CHATCTL_BIN || path.join(path.dir
 const PREFIX = (process.env.CHATD_BIN_PREFIX || '').split(' ').filter(Boolean);
 const SANITIZER_REPORT = /ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|SUMMARY: \w+Sanitizer|: runtime error: /;
 const READY = /\bready\b.*?\b127\.0\.0\.1:(\d+)/;
+// Settings for tests that come faster than people.
+const NO_RATES = { CHATD_LIMITS_USER_RATE: 0, CHATD_LIMITS_ROOM_RATE: 0, CHATD_LIMITS_ADDRESS_CONNECTS: 0 };
 const START_MS = 30000;
 const STOP_MS = 30000;
 
@@ -206,6 +208,13 @@ class Chatd {
     }
   }
 
+  // A value of its GET /metrics; CHATD_METRICS_LISTEN must be set.
+  async metric(name) {
+    const [, address] = /metrics=(\S+)/.exec(this.log);
+    const text = await (await fetch(`http://${address}/metrics`)).text();
+    return Number(new RegExp(`^chatd_${name} (\\d+)$`, 'm').exec(text)[1]);
+  }
+
   chatctl(args, options = {}) {
     return run(CHATCTL, ['--socket', this.socket, ...args], options);
   }
@@ -222,4 +231,4 @@ async function startChatd(options) {
   return new Chatd(options).start();
 }
 
-module.exports = { Chatd, startChatd, steadyPort, run, environment, scratchDir, CHATD, CHATCTL, ROOT, SANITIZER_REPORT };
+module.exports = { Chatd, startChatd, steadyPort, run, environment, scratchDir, CHATD, CHATCTL, ROOT, NO_RATES, SANITIZER_REPORT };

@@ -1,4 +1,4 @@
-#include "chatd/hub/origin.h"
+#include "chatd/auth/origin.h"
 
 #include "lib/conf/conf.h"
 

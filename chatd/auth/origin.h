@@ -1,6 +1,6 @@
 /* Which pages of browsers may open connections. */
-#ifndef CHATD_HUB_ORIGIN_H
-#define CHATD_HUB_ORIGIN_H
+#ifndef CHATD_AUTH_ORIGIN_H
+#define CHATD_AUTH_ORIGIN_H
 
 #include <stdbool.h>
 

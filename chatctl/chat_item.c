@@ -1,0 +1,95 @@
+#include "chatctl/chat_item.h"
+
+struct value chat_value_copy(struct arena *arena, const struct value *value)
+{
+	struct value copy = *value;
+	switch (value->kind) {
+	case VALUE_TEXT:
+	case VALUE_BINARY:
+		copy.text = arena_dup(arena, value->text);
+		break;
+	case VALUE_ARRAY:
+		copy = value_array(arena, value->count);
+		for (uint32_t i = 0; i < value->count; i++) {
+			value_add(&copy, chat_value_copy(arena, &value->items[i]));
+		}
+		break;
+	case VALUE_OBJECT:
+		copy = value_object(arena, value->count);
+		for (uint32_t i = 0; i < value->count; i++) {
+			const struct value_member *member = &value->members[i];
+			value_put(&copy, arena_dup(arena, member->name).ptr,
+				chat_value_copy(arena, &member->value));
+		}
+		break;
+	case VALUE_NULL:
+	case VALUE_BOOL:
+	case VALUE_INT:
+	case VALUE_DOUBLE:
+	case VALUE_TIME:
+		break;
+	}
+	return copy;
+}
+
+static struct chat_item *item_create(enum chat_item_kind kind)
+{
+	struct arena *arena = arena_create(0);
+	struct chat_item *item = arena_alloc(arena, sizeof(*item));
+	item->kind = kind;
+	item->arena = arena;
+	return item;
+}
+
+struct chat_item *chat_item_message(const struct value *message)
+{
+	struct chat_item *item = item_create(CHAT_ITEM_MESSAGE);
+	item->value = chat_value_copy(item->arena, message);
+	return item;
+}
+
+struct chat_item *chat_item_event(struct bytes target, const struct value *arguments)
+{
+	struct chat_item *item = item_create(CHAT_ITEM_EVENT);
+	item->target = arena_dup(item->arena, target);
+	item->value = chat_value_copy(item->arena, arguments);
+	return item;
+}
+
+struct chat_item *chat_item_notice(struct bytes text)
+{
+	struct chat_item *item = item_create(CHAT_ITEM_NOTICE);
+	item->text = arena_dup(item->arena, text);
+	return item;
+}
+
+void chat_item_free(struct chat_item **item)
+{
+	if (*item != NULL) {
+		struct arena *arena = (*item)->arena;
+		*item = NULL;
+		arena_destroy(&arena);
+	}
+}
+
+void chat_items_free(struct list *items)
+{
+	struct list_node *node;
+	while ((node = list_pop(items)) != NULL) {
+		struct chat_item *item = CONTAINER_OF(node, struct chat_item, node);
+		chat_item_free(&item);
+	}
+}
+
+struct bytes chat_value_text(const struct value *object, const char *name)
+{
+	const struct value *member = value_get(object, name);
+	return member != NULL && member->kind == VALUE_TEXT ? member->text : BYTES_NONE;
+}
+
+uint64_t chat_value_number(const struct value *object, const char *name)
+{
+	const struct value *member = value_get(object, name);
+	bool good = member != NULL && member->kind == VALUE_INT && member->integer > 0;
+	return good ? (uint64_t)member->integer : 0;
+}

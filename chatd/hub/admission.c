@@ -1,0 +1,46 @@
+#include "chatd/hub/admission.h"
+
+#include "chatd/op/limits.h"
+#include "lib/base/arena.h"
+#include "lib/base/err.h"
+
+bool admission_is_early(struct services *sv, struct http_exchange *exchange, bool negotiated)
+{
+	uint64_t retry_us;
+	int err = negotiated ? limits_upgrade(sv, exchange->peer, &retry_us)
+			     : limits_connect(sv, exchange->peer, &retry_us);
+	if (err == 0) {
+		return false;
+	}
+	const char *what =
+		limits_text(exchange->arena, "too many connects from this address", retry_us);
+	const char *text = arena_printf(exchange->arena, "%s: %s", err_code(err), what);
+	const char *extra =
+		arena_printf(exchange->arena, "Retry-After: %u\r\n", limits_retry_s(retry_us));
+	http_respond(exchange, err_http_status(err), "text/plain", extra, bytes_str(text));
+	return true;
+}
+
+static void respond_full(struct http_exchange *exchange)
+{
+	http_respond(exchange, 503, "text/plain", "Retry-After: 5\r\n",
+		BYTES_LIT("Too many connections (server.max_connections)"));
+}
+
+bool admission_is_full(struct services *sv, struct http_exchange *exchange)
+{
+	bool full = !limits_has_place(sv);
+	if (full) {
+		respond_full(exchange);
+	}
+	return full;
+}
+
+bool admission_enter(struct services *sv, struct http_exchange *exchange)
+{
+	bool entered = limits_take_place(sv);
+	if (!entered) {
+		respond_full(exchange);
+	}
+	return entered;
+}

@@ -1,0 +1,17 @@
+/* Who may connect now: the doors to the hub under the limits of the node. Each answers the request
+ * where it refuses. */
+#ifndef CHATD_HUB_ADMISSION_H
+#define CHATD_HUB_ADMISSION_H
+
+#include "chatd/net/http_conn.h"
+#include "chatd/op/services.h"
+
+/* Before anything else is looked at. true: too many connects from this address, 429. negotiated: it
+ * is the second request of a connect. */
+bool admission_is_early(struct services *sv, struct http_exchange *exchange, bool negotiated);
+/* true: the node has no place for one more connection, 503. Takes none. */
+bool admission_is_full(struct services *sv, struct http_exchange *exchange);
+/* Takes a place: true, and it is conn_open()'s or given back by limits_leave(). Else 503. */
+bool admission_enter(struct services *sv, struct http_exchange *exchange);
+
+#endif

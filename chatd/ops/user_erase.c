@@ -1,0 +1,222 @@
+/* A user goes for good: kept out first, then out of his rooms one by one, then the content of what
+ * he sent, then his name. What is done stays done where it is broken off; asked again it goes on.
+ */
+#include "chatd/auth/bars.h"
+#include "chatd/conn/conns.h"
+#include "chatd/op/tour.h"
+#include "chatd/ops/async.h"
+#include "chatd/ops/change.h"
+#include "chatd/ops/ops.h"
+#include "chatd/room/home.h"
+#include "chatd/room/render.h"
+#include "lib/base/err.h"
+
+#define SCAN_ROWS 2000
+
+struct user_erase {
+	struct uuid user;
+	struct store_user_bar bar;
+	struct tour tour;
+	struct store_rooms_page rooms;
+	struct home_leave leave;
+	struct store_sent_erase sent;
+	struct store_user_erase erase;
+	struct arena *scratch; /* of one round */
+	struct op *op;
+	uint64_t left, erased;
+};
+
+static void fresh_scratch(struct user_erase *state)
+{
+	arena_destroy(&state->scratch);
+	state->scratch = arena_create(4096);
+}
+
+static int find(struct op *op)
+{
+	struct user_erase *state = op->state;
+	const struct user_params *params = op->params;
+	int err = change_user(op, params->user, &state->user);
+	if (err != 0) {
+		return err;
+	}
+	state->op = op;
+	struct store_user_find *find = arena_alloc(op->arena, sizeof(*find));
+	find->user = state->user;
+	async_store(op, &find->call);
+	err = store_user_find(op->sv->store, find);
+	return err != 0 ? err : OP_WAIT;
+}
+
+static int revoke(struct op *op)
+{
+	struct user_erase *state = op->state;
+	if (op_error(op) == ERR_NOT_FOUND) {
+		return op_fail(op, ERR_NOT_FOUND, "no such user");
+	}
+	if (op_error(op) != 0) {
+		return op_error(op);
+	}
+	state->bar.user = state->user;
+	state->bar.set_tokens_from = true;
+	async_store(op, &state->bar.call);
+	int err = store_user_bar(op->sv->store, &state->bar);
+	return err != 0 ? err : OP_WAIT;
+}
+
+static void visit(struct services *sv, struct tour *tour)
+{
+	const struct user_erase *state = CONTAINER_OF(tour, struct user_erase, tour);
+	conns_bar_user(sv->conns, &state->user);
+}
+
+static void visited(struct tour *tour)
+{
+	op_resume(CONTAINER_OF(tour, struct user_erase, tour)->op, 0);
+}
+
+static int keep_out(struct op *op)
+{
+	struct user_erase *state = op->state;
+	const struct user_row *row = &state->bar.row;
+	if (op_error(op) != 0) {
+		return op_error(op);
+	}
+	bars_set(op->sv->bars, &row->id, row->banned_ms, row->ban_reason, row->tokens_from_ms);
+	tour_start(op->sv, &state->tour, visit, visited);
+	return OP_WAIT;
+}
+
+/* ---- out of his rooms ---- */
+
+static int next_room(struct op *op)
+{
+	struct user_erase *state = op->state;
+	fresh_scratch(state);
+	state->rooms = (struct store_rooms_page){.user = state->user, .limit = 1};
+	async_store(op, &state->rooms.call);
+	state->rooms.call.arena = state->scratch;
+	int err = store_rooms_page(op->sv->store, &state->rooms);
+	return err != 0 ? err : OP_WAIT;
+}
+
+static void on_left(struct home_call *call, int err)
+{
+	struct home_leave *leave = CONTAINER_OF(call, struct home_leave, call);
+	op_resume(CONTAINER_OF(leave, struct user_erase, leave)->op, err);
+}
+
+/* Answers OP_NEXT where no room is left: the step behind goes on, else back to next_room(). */
+static int leave_room(struct op *op)
+{
+	struct user_erase *state = op->state;
+	if (op_error(op) != 0) {
+		return op_error(op);
+	}
+	if (state->rooms.count == 0) {
+		return OP_NEXT;
+	}
+	state->leave = (struct home_leave){.arena = state->scratch};
+	state->leave.remove.room = state->rooms.rooms[0].room.id;
+	state->leave.remove.user = state->user;
+	state->leave.remove.even_direct = true;
+	state->left++;
+	home_leave(op->sv, &state->leave, on_left);
+	return OP_WAIT;
+}
+
+static int left_room(struct op *op)
+{
+	const struct user_erase *state = op->state;
+	int err = op_error(op);
+	if (err != 0 && err != ERR_NOT_MEMBER && err != ERR_NOT_FOUND) {
+		return err;
+	}
+	return state->rooms.count > 0 ? OP_AGAIN : OP_NEXT;
+}
+
+/* ---- what he sent ---- */
+
+static int erase_sent(struct op *op)
+{
+	struct user_erase *state = op->state;
+	state->sent.user = state->user;
+	state->sent.scan_max = SCAN_ROWS;
+	async_store(op, &state->sent.call);
+	int err = store_sent_erase(op->sv->store, &state->sent);
+	return err != 0 ? err : OP_WAIT;
+}
+
+static int count_erased(struct op *op)
+{
+	struct user_erase *state = op->state;
+	if (op_error(op) != 0) {
+		return op_error(op);
+	}
+	state->erased += state->sent.erased;
+	return OP_NEXT;
+}
+
+static int more_sent(struct op *op)
+{
+	const struct user_erase *state = op->state;
+	return state->sent.more ? OP_AGAIN : OP_NEXT;
+}
+
+/* ---- his name ---- */
+
+static int erase_name(struct op *op)
+{
+	struct user_erase *state = op->state;
+	state->erase.user = state->user;
+	async_store(op, &state->erase.call);
+	int err = store_user_erase(op->sv->store, &state->erase);
+	return err != 0 ? err : OP_WAIT;
+}
+
+static int reply(struct op *op)
+{
+	const struct user_erase *state = op->state;
+	if (op_error(op) == ERR_CONFLICT) {
+		return op_fail(op, ERR_CONFLICT, "he was added to a room meanwhile: erase again");
+	}
+	if (op_error(op) != 0) {
+		return op_error(op);
+	}
+	op->result = value_object(op->arena, 3);
+	value_put(&op->result, "id", render_uuid(op->arena, &state->user));
+	value_put(&op->result, "roomsLeft", value_int((int64_t)state->left));
+	value_put(&op->result, "messagesErased", value_int((int64_t)state->erased));
+	return OP_DONE;
+}
+
+static void release(struct op *op)
+{
+	struct user_erase *state = op->state;
+	arena_destroy(&state->scratch);
+}
+
+static const struct op_step steps[] = {
+	{"find", find, 0},
+	{"revoke", revoke, OP_COMMIT},
+	{"keep out", keep_out, 0},
+	{"next room", next_room, 0},
+	{"leave", leave_room, 0},
+	{"left", left_room, 0},
+	{"erase sent", erase_sent, 0},
+	{"count", count_erased, 0},
+	{"more", more_sent, 0},
+	{"erase name", erase_name, 0},
+	{"reply", reply, 0},
+	{0},
+};
+
+const struct op_def op_user_erase = {
+	.name = "user_erase",
+	.steps = steps,
+	.state_size = sizeof(struct user_erase),
+	.params_size = sizeof(struct user_params),
+	.release = release,
+	.needs = OP_OPERATOR_WRITE,
+	.doc = "Erase a user: his name, memberships, and the content of what he sent.",
+};
