@@ -244,6 +244,17 @@ $(B)/run/fuzz_%: $(O)/tests/fuzz/fuzz_%.o $(O)/libchat.a
 	$(call say,LD )
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
+# make fuzz-rest asks the REST door of a running daemon what its own OpenAPI document suggests, and things that are
+# wrong in one place or two: the long form of what tests/func/openapi.test.js does in the check.
+FUZZ_REST_REQUESTS ?= 10000
+FUZZ_REST_SEED ?= 1
+.PHONY: fuzz-rest
+fuzz-rest:
+	@packaging/deps.sh check
+	@$(SUBMAKE) BUILD=asan all node-modules
+	@CHATD_BIN=$(OUT)/asan/chatd FUZZ_REST_REQUESTS=$(FUZZ_REST_REQUESTS) FUZZ_REST_SEED=$(FUZZ_REST_SEED) \
+		node tests/func/run.js tests/func/openapi.test.js
+
 # ---- measuring: make bench --------------------------------------------------------------------------------------------
 
 -include tests/bench/bench.mk

@@ -32,6 +32,7 @@ struct chat {
 	bool terminal_input; /* stdin is one: what begins with a slash is a command */
 	bool over; /* the loop is to be left */
 	int err; /* why, or 0; the failure is set where it is not ERR_CLOSED */
+	struct loop_fd *reader; /* stdout, where its reader's end can be seen */
 
 	/* chat_show.c */
 	struct list queue; /* struct chat_item: the first waits for a name */

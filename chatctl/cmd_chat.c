@@ -1,5 +1,6 @@
 /* chatctl chat ROOM. */
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,22 +64,29 @@ static void on_signal(void *ctx)
 	chat_leave(ctx, 0);
 }
 
+/* Data, and an end for one direction of a socket, are none: then nobody is watched any more. */
 static void on_reader_gone(void *ctx, int events)
 {
+	struct chat *chat = ctx;
+	struct pollfd state = {.fd = STDOUT_FILENO};
 	(void)events;
-	chat_leave(ctx, ERR_CLOSED);
+	if (poll(&state, 1, 0) > 0 && (state.revents & (POLLHUP | POLLERR)) != 0) {
+		chat_leave(chat, ERR_CLOSED);
+	}
+	loop_fd_close(&chat->reader);
 }
 
 /* The end of a pipe that is written to never becomes readable, but tells when its reader has gone.
  */
-static struct loop_fd *watch_reader(struct chat *chat)
+static void watch_reader(struct chat *chat)
 {
 	struct stat status;
 	bool writes = chat->mode == CHAT_MODE_ITEMS || chat->mode == CHAT_MODE_PLAIN;
-	if (!writes || fstat(STDOUT_FILENO, &status) != 0 || !S_ISFIFO(status.st_mode)) {
-		return NULL;
+	if (writes && fstat(STDOUT_FILENO, &status) == 0 &&
+		(S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode))) {
+		chat->reader =
+			loop_fd_open(chat->loop, STDOUT_FILENO, LOOP_READ, on_reader_gone, chat);
 	}
-	return loop_fd_open(chat->loop, STDOUT_FILENO, LOOP_READ, on_reader_gone, chat);
 }
 
 static const int leave_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
@@ -101,12 +109,12 @@ static void run_screen(struct chat *chat)
 
 static void run_stream(struct chat *chat)
 {
-	struct loop_fd *reader = watch_reader(chat);
+	watch_reader(chat);
 	if (!chat->terminal_input || !chat->cmd->invocation->options.no_input) {
 		chat->input = chat_input_open(chat->loop, STDIN_FILENO, &chat_input_events, chat);
 	}
 	loop_run(chat->loop);
-	loop_fd_close(&reader);
+	loop_fd_close(&chat->reader);
 }
 
 /* ---- all of it ---- */

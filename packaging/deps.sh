@@ -62,6 +62,8 @@ find_missing() {
     have_node || need nodejs nodejs
     have_program npm || need npm npm
     have_program tmux || need tmux tmux
+    have_program curl || need curl curl
+    have_program jq || need jq jq
     if have_program gcc && [ "$(gcc -print-file-name=libasan.so)" = libasan.so ]; then
       need libgcc-12-dev libasan
     fi

@@ -45,9 +45,8 @@ void audit_done(const struct peer *peer, uint64_t call, const struct ctl_command
 	const char *about, int err)
 {
 	if (!command->read_only) {
-		log_event(LOG_INFO, "control", LOG_STR("command", command->name),
-			LOG_STR("about", about), LOG_INT("call", call), LOG_INT("uid", peer->uid),
-			LOG_INT("pid", peer->pid),
+		log_on_record("control", LOG_STR("command", command->name), LOG_STR("about", about),
+			LOG_INT("call", call), LOG_INT("uid", peer->uid), LOG_INT("pid", peer->pid),
 			LOG_STR("result", err != 0 ? err_code(err) : "ok"));
 	}
 }

@@ -282,6 +282,8 @@ static void on_accept(void *ctx, int fd, const char *peer)
 			known ? "too many control connections"
 			      : "only root, the daemon's own user, the group chatd and "
 				"control.read_group may connect");
+		audit_refused(&control->refused, loop_now_us(control->sv->loop), &client->peer, 0,
+			BYTES_LIT("connect"), known ? ERR_BUSY : ERR_FORBIDDEN);
 		client_close(client);
 	}
 }

@@ -43,7 +43,7 @@ static int create(struct op *op)
 		return op_fail(op, err, "the name of a room is [a-z0-9][a-z0-9._-]{0,63}");
 	}
 	struct room_row *room = &state->create.room;
-	uuid_random(&room->id);
+	uuid_v7(clock_wall_ms(op->sv->clock), &room->id);
 	room->alias = bytes_str(arena_strdup(op->arena, alias));
 	room->name = params->room;
 	room->has_creator = true;

@@ -186,13 +186,10 @@ static bool write_journal(const struct log_record *record)
 	return err == 0;
 }
 
-void log_write(enum log_level level, const char *event, const struct log_field *fields)
+static void write_event(enum log_level level, const char *event, const struct log_field *fields)
 {
 	int saved = errno;
 	char thread[16] = "";
-	if (!log_enabled(level)) {
-		return;
-	}
 	pthread_getname_np(pthread_self(), thread, sizeof(thread));
 	const struct log_record record = {
 		.wall_ms = clock_wall_ms(&clock_system),
@@ -211,4 +208,18 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 		tap(logger_tap_ctx, &record);
 	}
 	errno = saved;
+}
+
+void log_write(enum log_level level, const char *event, const struct log_field *fields)
+{
+	if (log_enabled(level)) {
+		write_event(level, event, fields);
+	}
+}
+
+void log_write_record(const char *event, const struct log_field *fields)
+{
+	if (log_get_level() != LOG_OFF) {
+		write_event(LOG_INFO, event, fields);
+	}
 }

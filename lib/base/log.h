@@ -73,6 +73,12 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 		} \
 	} while (0)
 
+/* The same for what must be on record: at LOG_INFO, and at every level but LOG_OFF. */
+void log_write_record(const char *event, const struct log_field *fields);
+#define log_on_record(event, ...) \
+	log_write_record(event, \
+		(const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){.kind = LOG_END_FIELDS}})
+
 /* For events that come in floods: one line a second tells of all. All zero is a valid new one. Of
  * one thread. */
 struct log_rate {

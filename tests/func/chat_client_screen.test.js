@@ -73,7 +73,7 @@ screenTest('chat on a terminal: many lines while one types', async () => {
   assert.deepStrictEqual(seen, Array.from({ length: 40 }, (_, i) => i));
 });
 
-screenTest('chat on a terminal: a line longer than the screen, and windows that change', async () => {
+screenTest('chat on a terminal: a line longer than the screen', async () => {
   const { room, other, one } = await together({ columns: 40, rows: 8 });
   const text = 'wörter 日本 '.repeat(60).trim();
   one.type(text);
@@ -83,15 +83,23 @@ screenTest('chat on a terminal: a line longer than the screen, and windows that 
   one.keys('Enter');
   await other.heard('ReceiveMessage', ({ content }) => content === text);
   await one.shows(new RegExp(`${room}>$`));
+});
+
+// On a screen that is full: tmux scrolls a line's beginning away with what else makes room where there are empty lines
+// below, and nobody can take that back.
+screenTest('chat on a terminal: a window that changes', async () => {
+  const { room, other, one } = await together({ columns: 40, rows: 8 });
+  for (let i = 0; i < 40; i++) {
+    await other.invoke('SendMessage', room, `line ${i}`);
+  }
   one.type('some words that stay while the window becomes narrower and wider again');
-  await one.shows(/wider again$/);
-  const whole = () => one.lines().join('').replace(/\s+/g, ' ');
-  for (const [columns, rows] of [[30, 8], [70, 12], [25, 6], [60, 16]]) {
+  await one.shows(/line 39\n[^]*wider again$/);
+  for (const [columns, rows] of [[30, 8], [70, 12], [25, 8], [60, 16], [33, 10]]) {
     one.resize(columns, rows);
     await sleep(200);
     await other.invoke('SendMessage', room, `at ${columns}`);
     await one.shows(new RegExp(`otto: at ${columns}`));
-    const shown = whole();
+    const shown = one.lines().join('');
     assert.strictEqual(shown.split(`${room}>`).length, 2, `one prompt at ${columns}: ${shown}`);
     assert.match(shown.replace(/ /g, ''), /somewordsthatstaywhilethewindowbecomesnarrowerandwideragain$/);
   }

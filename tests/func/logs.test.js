@@ -135,6 +135,30 @@ test('requests, connections and operations name each other', async () => {
   assert.ok(find('request', ({ request: of, status }) => of === bad.request && status === 401));
 });
 
+test('who changed what by the control socket', async () => {
+  const daemon = await start({ settings: { CHATD_LOG_FORMAT: 'json' } });
+  await daemon.ctl('room', 'create', 'General', '--alias', 'general', '--owner', 'alice');
+  await daemon.ctl('room', 'list');
+  await daemon.chatctl(['room', 'create', 'Other', '--alias', 'general']);
+  await daemon.ctl('log', 'level', 'warn');
+  await daemon.ctl('room', 'create', 'Unheard');
+  const wrong = await RawConnection.connect(daemon.socket);
+  wrong.write(frame({ v: 1, id: 1, command: 'room fly', args: {} }));
+  await wrong.more();
+  wrong.destroy();
+  await daemon.stop();
+  const lines = jsonLines(daemon.log);
+  const changes = lines.filter(({ event }) => event === 'control').map(({ command, about, result }) => [command, about, result]);
+  assert.deepStrictEqual(changes, [
+    ['room create', 'name=General alias=general owner=alice', 'ok'],
+    ['room create', 'name=Other alias=general', 'exists'],
+    ['log level', 'level=warn', 'ok'],
+    ['room create', 'name=Unheard', 'ok'],
+  ]);
+  assert.ok(lines.filter(({ event }) => event === 'control').every(({ uid, pid }) => uid === process.getuid() && pid > 0));
+  assert.ok(lines.some(({ event, to }) => event === 'log level' && to === 'warn'));
+});
+
 test('at info a busy server says nothing of what is usual', async () => {
   const daemon = await start({});
   for (let i = 0; i < 5; i++) {

@@ -128,8 +128,12 @@ static void test_levels(void **state)
 	log_set_level(LOG_DEBUG);
 	log_event(LOG_DEBUG, "yes");
 	assert_string_equal(logged(), "debug yes\n");
+	log_set_level(LOG_ERROR);
+	log_on_record("changed", LOG_INT("by", 7));
+	assert_string_equal(logged(), "info changed by=7\n");
 	log_set_level(LOG_OFF);
 	log_event(LOG_ERROR, "no");
+	log_on_record("no");
 	assert_false(log_enabled(LOG_OFF));
 	assert_string_equal(logged(), "");
 	assert_int_equal(log_level_parse(BYTES_LIT("warn"), &level), 0);
