@@ -72,6 +72,8 @@ void chat_show_notice(struct chat *chat, const char *fmt, ...)
 /* What went wrong with one line; with -q too. */
 void chat_show_trouble(struct chat *chat, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+/* Before the end: what waits for names is shown, a little later with them or without. */
+void chat_show_rest(struct chat *chat);
 /* Names may have come. */
 void chat_show_go_on(struct chat *chat);
 void chat_show_prompt(struct chat *chat);

@@ -9,6 +9,8 @@
 
 /* What is held while a room is entered. */
 #define HELD_MAX ((size_t)64 * 1024 * 1024)
+/* For the hub's answers, catching up included. */
+#define ENTER_US UINT64_C(60000000)
 
 void chat_room_finish(struct chat_room *room)
 {
@@ -104,6 +106,7 @@ static uint64_t count_held(const struct chat_session *session)
 
 static void go_live(struct chat_session *session)
 {
+	loop_timer_cancel(session->timer);
 	chat_session_set_state(session, CHAT_LIVE);
 	session->entered = true;
 	session->room.known = true;
@@ -182,10 +185,11 @@ static void enter_failed(struct chat_session *session, int err, struct bytes why
 {
 	if (session->wanted.ref != NULL) { /* it stays where it is */
 		chat_room_finish(&session->wanted);
+		loop_timer_cancel(session->timer);
 		chat_session_set_state(session, CHAT_LIVE);
 		session->events->on_refused(session->ctx, err, why);
 		release(session);
-	} else if (chat_session_passes(err) && (session->entered || err == ERR_RATE_LIMITED)) {
+	} else if (chat_session_passes(err)) {
 		chat_session_retry(session, err, why);
 	} else {
 		chat_session_end(session, err, why);
@@ -233,6 +237,7 @@ static int invoke_join(struct chat_session *session, const struct chat_room *roo
 	}
 	int err = client_invoke(
 		session->client, BYTES_LIT("JoinRoom"), &arguments, on_joined, session);
+	loop_timer_set(session->timer, ENTER_US);
 	arena_destroy(&arena);
 	return err;
 }
@@ -267,6 +272,7 @@ int chat_session_join(struct chat_session *session, const char *room, unsigned h
 	int err = invoke_join(session, &session->wanted);
 	if (err != 0) {
 		chat_room_finish(&session->wanted);
+		loop_timer_cancel(session->timer);
 		return err;
 	}
 	session->wanted_history = history;

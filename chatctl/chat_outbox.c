@@ -11,11 +11,13 @@
 /* Before a message that was refused for now is sent again: doubling. */
 #define RETRY_FIRST_US UINT64_C(20000)
 #define RETRY_LAST_US UINT64_C(1000000)
+/* For the answer to a message; the hub itself gives up on its store before. */
+#define ANSWER_US UINT64_C(30000000)
 
 struct chat_outbox {
 	struct loop *loop;
 	struct loop_defer defer; /* sends */
-	struct loop_timer *timer; /* until the first one is sent again */
+	struct loop_timer *timer; /* until the first one is sent again; or its answer's deadline */
 	const struct chat_outbox_events *events;
 	void *ctx;
 	struct list queue;
@@ -112,6 +114,7 @@ static void on_answer(void *ctx, int err, struct bytes error_text, const struct 
 	struct chat_outbox *outbox = ctx;
 	(void)result;
 	outbox->under_way = false;
+	loop_timer_cancel(outbox->timer);
 	if (err == ERR_CLOSED) {
 		return; /* sent again over the next connection */
 	}
@@ -153,14 +156,21 @@ static void send_first(void *ctx)
 		outbox->client, BYTES_LIT("SendMessage"), &arguments, on_answer, outbox);
 	arena_destroy(&arena);
 	outbox->under_way = err == 0;
-	if (err == ERR_BUSY) {
+	if (err == 0) {
+		loop_timer_set(outbox->timer, ANSWER_US);
+	} else if (err == ERR_BUSY) {
 		delay(outbox, err, bytes_str(err_text(err)));
 	}
 }
 
 static void on_timer(void *ctx)
 {
-	send_soon(ctx);
+	struct chat_outbox *outbox = ctx;
+	if (outbox->under_way) {
+		outbox->events->on_stalled(outbox->ctx);
+	} else {
+		send_soon(outbox);
+	}
 }
 
 struct chat_outbox *chat_outbox_create(
@@ -207,11 +217,14 @@ void chat_outbox_add(struct chat_outbox *outbox, const char *room, struct bytes 
 
 void chat_outbox_set_client(struct chat_outbox *outbox, struct client *client, uint64_t max_message)
 {
+	if (outbox->under_way && client != outbox->client) {
+		/* An answer over the connection before will not come any more. */
+		outbox->under_way = false;
+		loop_timer_cancel(outbox->timer);
+	}
 	outbox->client = client;
 	if (client != NULL) {
 		outbox->max_message = max_message;
-		/* An answer over the connection before will not come any more. */
-		outbox->under_way = false;
 		send_soon(outbox);
 	}
 }

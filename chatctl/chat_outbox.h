@@ -27,9 +27,11 @@ struct chat_outbox_events {
 	 * each message. */
 	void (*on_delayed)(
 		void *ctx, const struct chat_outgoing *message, int err, struct bytes why);
+	/* The hub does not answer any more: another connection is wanted. */
+	void (*on_stalled)(void *ctx);
 };
 
-/* Both callbacks come from the loop, never inside. */
+/* Callbacks come from the loop, never inside. */
 struct chat_outbox *chat_outbox_create(
 	struct loop *loop, const struct chat_outbox_events *events, void *ctx);
 /* What is in it is dropped. */

@@ -8,6 +8,8 @@
 
 /* Before a new token is asked for again. */
 #define REFRESH_AGAIN_US UINT64_C(30000000)
+/* At first it waits so long for a rate limit to pass, even where it would not wait otherwise. */
+#define RATE_PATIENCE_US UINT64_C(30000000)
 
 void chat_session_set_state(struct chat_session *session, enum chat_session_state state)
 {
@@ -41,10 +43,14 @@ bool chat_session_passes(int err)
 	       err == ERR_UNCERTAIN || err == ERR_TIMEOUT || err == ERR_CLOSED;
 }
 
-static bool patience_over(const struct chat_session *session)
+static bool patience_over(const struct chat_session *session, int err)
 {
 	uint64_t away = loop_now_us(session->loop) - session->away_us;
-	return away >= (session->entered ? session->patience_us : session->first_patience_us);
+	uint64_t patience = session->entered ? session->patience_us : session->first_patience_us;
+	if (err == ERR_RATE_LIMITED && patience < RATE_PATIENCE_US) {
+		patience = RATE_PATIENCE_US;
+	}
+	return away >= patience;
 }
 
 void chat_session_retry(struct chat_session *session, int err, struct bytes why)
@@ -57,7 +63,7 @@ void chat_session_retry(struct chat_session *session, int err, struct bytes why)
 	if (lost) {
 		session->away_us = loop_now_us(session->loop);
 	}
-	if (!lost && patience_over(session)) {
+	if (!lost && patience_over(session, err)) {
 		chat_session_end(session, err, bytes_str(kept));
 	} else {
 		random_bytes(&random, sizeof(random));
@@ -159,10 +165,14 @@ static void on_ticket(void *ctx, int err, struct bytes message, const struct cha
 	}
 }
 
-/* Asks for a ticket. */
+/* Asks for a ticket; or the room was not entered in time. */
 static void on_timer(void *ctx)
 {
 	struct chat_session *session = ctx;
+	if (session->state != CHAT_AWAY) {
+		chat_session_reconnect(session, "the server does not answer");
+		return;
+	}
 	chat_session_set_state(session, CHAT_ASKING);
 	session->errand = chat_errand_start(session->access, session->pool, on_ticket, session);
 }
@@ -249,6 +259,13 @@ void chat_session_destroy(struct chat_session **session)
 void chat_session_set_patience(struct chat_session *session, uint64_t patience_us)
 {
 	session->patience_us = patience_us;
+}
+
+void chat_session_reconnect(struct chat_session *session, const char *why)
+{
+	if (session->client != NULL) {
+		chat_session_retry(session, ERR_TIMEOUT, bytes_str(why));
+	}
 }
 
 const char *chat_session_room(const struct chat_session *session)

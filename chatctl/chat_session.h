@@ -55,6 +55,8 @@ void chat_session_destroy(struct chat_session **session);
 
 /* Another patience_us from now on. */
 void chat_session_set_patience(struct chat_session *session, uint64_t patience_us);
+/* Drops a connection that does not do what it should, and makes another one. */
+void chat_session_reconnect(struct chat_session *session, const char *why);
 /* The id of the room, or "" before the first arrival. */
 const char *chat_session_room(const struct chat_session *session);
 /* Whether the room is entered and the connection stands. */

@@ -39,7 +39,8 @@ struct chat_session {
 	bool opened; /* the client was */
 	uint64_t max_message; /* of the ticket */
 	uint64_t refresh_us; /* of the ticket; 0: none */
-	struct loop_timer *timer; /* AWAY: until the next attempt */
+	struct loop_timer *timer; /* AWAY: until the next attempt; ENTERING, READING: the deadline
+				   */
 	struct loop_timer *refresh; /* of the token */
 	unsigned failed; /* attempts since it was LIVE */
 	uint64_t away_us; /* loop time since which the room was out of reach; 0: it is not */

@@ -125,6 +125,19 @@ void chat_show_go_on(struct chat *chat)
 	}
 }
 
+void chat_show_rest(struct chat *chat)
+{
+	uint64_t end = loop_now_us(chat->loop) + NAME_US;
+	while (!list_empty(&chat->queue) && chat->err != ERR_CLOSED &&
+		loop_now_us(chat->loop) < end) {
+		loop_turn(chat->loop, 10);
+	}
+	LIST_FOREACH (&chat->queue, node) {
+		CONTAINER_OF(node, struct chat_item, node)->since_us = 0;
+	}
+	chat_show_go_on(chat);
+}
+
 static void on_patience(void *ctx)
 {
 	chat_show_go_on(ctx);
@@ -163,12 +176,12 @@ void chat_show_item(struct chat *chat, struct chat_item *item)
 	chat_item_free(&item);
 }
 
-/* On a terminal among the messages, elsewhere on stderr. */
+/* Among the messages where somebody reads them while he types, elsewhere on stderr. */
 static void show_words(struct chat *chat, const char *fmt, va_list ap)
 {
 	struct buf text = {0};
 	buf_vprintf(&text, fmt, ap);
-	if (shows_text(chat)) {
+	if (shows_text(chat) && chat->terminal_input) {
 		chat_show_item(chat, chat_item_notice(buf_bytes(&text)));
 	} else {
 		struct buf safe = {0};

@@ -20,7 +20,7 @@
 /* Whether it goes on without lines. */
 static bool follows(const struct chat *chat)
 {
-	return chat->mode == CHAT_MODE_ITEMS && !chat->terminal_input && chat->lines == 0;
+	return chat->mode != CHAT_MODE_SEND && !chat->terminal_input && chat->lines == 0;
 }
 
 static void leave_when_done(struct chat *chat)
@@ -81,7 +81,12 @@ static void on_delayed(void *ctx, const struct chat_outgoing *message, int err, 
 	}
 }
 
-const struct chat_outbox_events chat_outbox_events = {on_settled, on_delayed};
+static void on_stalled(void *ctx)
+{
+	chat_session_reconnect(((struct chat *)ctx)->session, "the server does not answer");
+}
+
+const struct chat_outbox_events chat_outbox_events = {on_settled, on_delayed, on_stalled};
 
 static void send_text(struct chat *chat, struct bytes text, uint64_t line)
 {

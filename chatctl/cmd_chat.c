@@ -114,6 +114,7 @@ static void run_stream(struct chat *chat)
 		chat->input = chat_input_open(chat->loop, STDIN_FILENO, &chat_input_events, chat);
 	}
 	loop_run(chat->loop);
+	chat_show_rest(chat);
 	loop_fd_close(&chat->reader);
 }
 

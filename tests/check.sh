@@ -152,7 +152,7 @@ part_func() {
 }
 
 part_tsan() {
-  tests=$(unit_names | grep -E '^test_(chatd_)?(loop|mailbox|thread|store|sqlite|bus|worker|outmsg|limits)' | tr '\n' ' ')
+  tests=$(unit_names | grep -E '^test_(chatd_)?(loop|mailbox|thread|store|sqlite|bus|worker|outmsg|limits|bars|tour)' | tr '\n' ' ')
   programs=''
   for test in $tests; do
     programs="$programs $OUT/tsan/unit/$test"

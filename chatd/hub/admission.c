@@ -27,6 +27,15 @@ static void respond_full(struct http_exchange *exchange)
 		BYTES_LIT("Too many connections (server.max_connections)"));
 }
 
+bool admission_is_draining(const struct services *sv, struct http_exchange *exchange)
+{
+	if (sv->draining) {
+		http_respond(exchange, 503, "text/plain", "Retry-After: 1\r\n",
+			BYTES_LIT("The server is shutting down"));
+	}
+	return sv->draining;
+}
+
 bool admission_is_full(struct services *sv, struct http_exchange *exchange)
 {
 	bool full = !limits_has_place(sv);

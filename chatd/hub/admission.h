@@ -9,6 +9,8 @@
 /* Before anything else is looked at. true: too many connects from this address, 429. negotiated: it
  * is the second request of a connect. */
 bool admission_is_early(struct services *sv, struct http_exchange *exchange, bool negotiated);
+/* true: the node is drained, 503. */
+bool admission_is_draining(const struct services *sv, struct http_exchange *exchange);
 /* true: the node has no place for one more connection, 503. Takes none. */
 bool admission_is_full(struct services *sv, struct http_exchange *exchange);
 /* Takes a place: true, and it is conn_open()'s or given back by limits_leave(). Else 503. */

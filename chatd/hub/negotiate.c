@@ -79,7 +79,8 @@ void negotiate_answer(
 		http_respond(exchange, 405, "text/plain", NULL, BYTES_NONE);
 		return;
 	}
-	if (find_version(exchange, &version) != 0 || admission_is_full(sv, exchange)) {
+	if (find_version(exchange, &version) != 0 || admission_is_draining(sv, exchange) ||
+		admission_is_full(sv, exchange)) {
 		return;
 	}
 	struct conn_token token = {

@@ -174,15 +174,6 @@ static bool refuse_form(struct http_exchange *exchange)
 	return false;
 }
 
-static bool refuse_draining(const struct services *sv, struct http_exchange *exchange)
-{
-	if (sv->draining) {
-		http_respond(exchange, 503, "text/plain", "Retry-After: 1\r\n",
-			BYTES_LIT("The server is shutting down"));
-	}
-	return sv->draining;
-}
-
 /* skipNegotiation */
 static void start_unnegotiated(
 	struct services *sv, struct http_exchange *exchange, struct principal *principal)
@@ -196,7 +187,7 @@ static void start_unnegotiated(
 
 void upgrade_start(struct services *sv, struct http_exchange *exchange, struct principal *principal)
 {
-	if (refuse_form(exchange) || refuse_draining(sv, exchange)) {
+	if (refuse_form(exchange) || admission_is_draining(sv, exchange)) {
 		return;
 	}
 	struct bytes text = find_id(exchange);

@@ -7,6 +7,20 @@ static struct value seq_or_null(uint64_t seq)
 	return seq != 0 ? value_int((int64_t)seq) : value_null;
 }
 
+void attach_settle(struct attach_result *result, const struct catchup_waiter *waiter)
+{
+	if (waiter->gap_from == 0 || waiter->gap_to < result->from) {
+		return;
+	}
+	result->recovered = false;
+	result->gap_from = waiter->gap_from > result->from ? waiter->gap_from : result->from;
+	result->gap_to = waiter->gap_to;
+	result->from = waiter->gap_to + 1;
+	if (result->from > result->to) {
+		result->from = result->to = 0;
+	}
+}
+
 struct value attach_render(
 	const struct op *op, const struct uuid *room, const struct attach_result *result)
 {

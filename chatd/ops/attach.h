@@ -6,6 +6,8 @@
 #include "chatd/op/op.h"
 #include "chatd/room/rooms.h"
 
+/* What came out while it was waited: numbers that are gone are told as a gap. */
+void attach_settle(struct attach_result *result, const struct catchup_waiter *waiter);
 /* {roomId, lastSeq, epoch, recovered, from, to, gap} */
 struct value attach_render(
 	const struct op *op, const struct uuid *room, const struct attach_result *result);

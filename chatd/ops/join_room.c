@@ -143,13 +143,14 @@ static int attach_now(struct op *op, struct room_entry *entry)
 
 static int reply(struct op *op)
 {
-	const struct join_room *state = op->state;
+	struct join_room *state = op->state;
 	if (op_error(op) == ERR_CLOSED) { /* he was removed before all was sent */
 		return op_fail(op, ERR_NOT_MEMBER, "you are not a member of this room");
 	}
 	if (op_error(op) != 0) {
 		return op_error(op);
 	}
+	attach_settle(&state->result, &state->waiter);
 	op->result = attach_render(op, &state->access.info.id, &state->result);
 	return OP_DONE;
 }

@@ -117,7 +117,8 @@ static int reply(struct op *op)
 	const struct value *rooms = ((const struct sync_params *)op->params)->rooms;
 	op->result = value_object(op->arena, rooms->count);
 	for (uint32_t i = 0; i < rooms->count; i++) {
-		const struct sync_room *room = &sync->rooms[i];
+		struct sync_room *room = &sync->rooms[i];
+		attach_settle(&room->result, &room->waiter);
 		struct value answer = room->found ? attach_render(op, &room->id, &room->result)
 						  : not_found(op->arena);
 		value_put(&op->result, rooms->members[i].name.ptr, answer);

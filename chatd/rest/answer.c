@@ -12,6 +12,8 @@
 
 /* Shorter bodies are not worth compressing. */
 #define GZIP_LEAST 1024
+/* What most bodies fit into. */
+#define BODY_FIRST 1024
 #define VARY "Vary: Authorization, Origin, Accept-Encoding\r\n"
 #define PREFLIGHT_VARY \
 	"Vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers\r\n"
@@ -218,6 +220,7 @@ void answer_result(struct http_exchange *exchange, const struct rest_match *matc
 		respond(&answer, NULL);
 		return;
 	}
+	buf_reserve(&answer.body, BODY_FIRST);
 	json_write(&answer.body, &op->result);
 	if (match->route->method == HTTP1_GET && (match->route->flags & REST_MOMENT) == 0) {
 		write_next(&answer, &op->result);

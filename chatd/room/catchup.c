@@ -29,6 +29,7 @@ struct catchup {
 	uint64_t next; /* first number that was not sent */
 	uint64_t last; /* last number to send; 0: up to the feed's head, then the entry is LIVE */
 	struct list waiters;
+	uint64_t gap_from, gap_to; /* what of it was purged, 0: nothing */
 	struct loop_timer *retry; /* NULL until the store failed */
 	bool reading;
 	unsigned failures; /* in a row */
@@ -68,6 +69,8 @@ static void catchup_tell(struct catchup *catchup, uint64_t upto, int err)
 	struct catchup_waiter *waiter;
 	while ((waiter = catchup_next_waiter(catchup, upto)) != NULL) {
 		list_remove(&waiter->node);
+		waiter->gap_from = catchup->gap_from;
+		waiter->gap_to = catchup->gap_to;
 		waiter->done(waiter, err);
 	}
 }
@@ -124,6 +127,19 @@ static bool catchup_has_room(const struct catchup *catchup, size_t more)
 	       catchup->rooms->sv->conf->limits.send_queue / 2;
 }
 
+/* What was asked for and lies before the first message that is kept. */
+static void catchup_note_gap(struct catchup *catchup, uint64_t bound)
+{
+	const struct store_page *page = &catchup->page;
+	uint64_t first = page->after_seq + 1;
+	uint64_t last = page->first_kept_seq - 1 < bound ? page->first_kept_seq - 1 : bound;
+	if (first > last) {
+		return;
+	}
+	catchup->gap_from = catchup->gap_from == 0 ? first : catchup->gap_from;
+	catchup->gap_to = last;
+}
+
 /* Sends the rows up to the bound; what lies beyond it comes by the feed. */
 static void catchup_send(struct catchup *catchup)
 {
@@ -132,6 +148,7 @@ static void catchup_send(struct catchup *catchup)
 	uint64_t bound = catchup_bound(catchup);
 	struct outmsg_builder builder;
 	size_t i = 0;
+	catchup_note_gap(catchup, bound);
 	outmsg_begin(&builder, 1U << conn->codec->id);
 	/* Escapes may make a row six times as long: what finds no room is read again later. */
 	while (i < page->count && page->rows[i].seq <= bound &&

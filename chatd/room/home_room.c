@@ -243,6 +243,9 @@ void home_room_stored(struct home_room *room, const struct append_item *item)
 		.nonce = item->nonce,
 		.auth_tag = item->auth_tag,
 		.attachment = item->attachment,
+		.imported_id = item->imported_id,
+		.edited_ms = item->edited_ms,
+		.deleted_ms = item->deleted_ms,
 	};
 	room->used_us = loop_now_us(room->sv->loop);
 	switch (feed_judge(&room->feed, item->seq)) {

@@ -41,6 +41,7 @@ struct room_entry {
 struct catchup_waiter {
 	struct list_node node; /* of the catch-up; zero while it is not waiting */
 	uint64_t until;
+	uint64_t gap_from, gap_to; /* out: these are not in the store any more; 0: none */
 	void (*done)(
 		struct catchup_waiter *waiter, int err); /* once; err ERR_CLOSED: the connection or
 							    its place in the room is gone */

@@ -133,11 +133,8 @@ void buf_finish(struct buf *buf)
 	*buf = (struct buf){0};
 }
 
-int buf_try_reserve(struct buf *buf, size_t more)
+static int buf_grow(struct buf *buf, size_t more)
 {
-	if (more <= buf->cap - buf->len) {
-		return 0;
-	}
 	if (more > (size_t)PTRDIFF_MAX - buf->len) {
 		return ERR_NOMEM;
 	}
@@ -153,6 +150,12 @@ int buf_try_reserve(struct buf *buf, size_t more)
 	buf->data = data;
 	buf->cap = cap;
 	return 0;
+}
+
+/* Apart from growing, so that it is short where it is called for each character. */
+int buf_try_reserve(struct buf *buf, size_t more)
+{
+	return more <= buf->cap - buf->len ? 0 : buf_grow(buf, more);
 }
 
 void buf_reserve(struct buf *buf, size_t more)

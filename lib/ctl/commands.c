@@ -32,9 +32,9 @@ const struct ctl_command ctl_commands[] = {
 			"was away, and nothing is lost or sent twice. Elsewhere each line of stdin "
 			"is sent as a message, and it ends with 0 when all are acknowledged (with "
 			"1 where one was refused; it gives up where the daemon stays away for "
-			"longer than --timeout). With -o jsonl or csv each message that arrives is "
-			"written, until it is killed or nobody reads any more; where lines came "
-			"from a stdin that is no terminal, until they are acknowledged. -q: no "
+			"longer than --timeout). With -o jsonl, csv or table each message that "
+			"arrives is written too; where stdin is a terminal or has no line "
+			"(/dev/null), until it is killed or nobody reads any more. -q: no "
 			"notices."},
 	{.group = "room",
 		.verb = "create",

@@ -220,6 +220,8 @@ static const struct sql_row statements[SQL_COUNT] = {
 	/* The target of a backup is synced as a whole when it is complete. */
 	[SQL_SETUP_COPY] = {"PRAGMA synchronous = OFF;"
 			    "PRAGMA journal_mode = MEMORY;"},
+	/* Rows are looked up in each index, so that its pages come again and again. */
+	[SQL_SETUP_VERIFY] = {"PRAGMA cache_size = -65536"},
 	[SQL_PAGE_COUNT] = {"PRAGMA page_count"},
 	[SQL_INTEGRITY_CHECK] = {"PRAGMA integrity_check(100)"},
 	[SQL_VERIFY_SECRET] = {"SELECT 1 FROM meta WHERE name = 'fleet_secret'"

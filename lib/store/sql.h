@@ -93,6 +93,7 @@ enum sql_id {
 	SQL_STATUS_SCHEMA,
 	/* what operators do (lib/store/admin.h) */
 	SQL_SETUP_COPY,
+	SQL_SETUP_VERIFY,
 	SQL_PAGE_COUNT,
 	SQL_INTEGRITY_CHECK,
 	SQL_VERIFY_SECRET,

@@ -76,6 +76,10 @@ void sqlite_rooms_page_work(struct store_call *call, void *connection)
 
 	req->rooms = NULL;
 	req->count = 0;
+	if (req->all_public && req->has_type && req->type == ROOM_DIRECT) {
+		call->err = 0; /* these are Private: who looked would look through all */
+		return;
+	}
 	while ((err = sqlite_step(stmt)) == 1) {
 		req->rooms = sqlite_rows_grow(
 			call->arena, req->rooms, req->count, &cap, sizeof(*req->rooms));

@@ -414,8 +414,11 @@ static int check_all(struct verifying *v)
 
 static int begin(struct verifying *v, const char *path)
 {
-	int err = sqlite_run_plain(v->db, SQL_BEGIN_READ);
+	int err = sqlite_run_plain(v->db, SQL_SETUP_VERIFY);
 
+	if (err == 0) {
+		err = sqlite_run_plain(v->db, SQL_BEGIN_READ);
+	}
 	if (err != 0) {
 		buf_append_str(v->why, sqlite_why(v->db));
 		return err;

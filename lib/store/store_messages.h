@@ -27,13 +27,17 @@ struct append_item {
 	struct bytes client_message_id, content, nonce, auth_tag, attachment;
 	bool encrypted;
 	/* From another place: imported_id is kept as the message's id and sent_ms (in) as its time;
-	 * sender need be no member, the room may be archived; ref_seq is not looked at. */
+	 * sender need be no member (and becomes a user where he is none), the room may be archived;
+	 * what ref_seq names is not looked at and not changed. Where a message of the room has the
+	 * id already, also a computed one: REPEATED if it is of the same sender and content, else
+	 * CONFLICT. The room's last activity moves forward only, and never beyond now. */
 	bool imported;
 	struct uuid imported_id;
 	int64_t edited_ms, deleted_ms; /* of an imported one: as there, 0: not */
 	void *owner; /* the caller's */
 	/* out */
-	enum append_outcome outcome;
+	enum append_outcome outcome; /* of Edit and Delete: membership, then the key, then the
+					archive, then the target are judged */
 	int err;
 	uint64_t seq;
 	uint32_t epoch_no; /* under which that number was given: part of the message's id */
@@ -42,9 +46,10 @@ struct append_item {
 };
 
 /* Stores many messages of any rooms, in this order within each room, with one COMMIT (together with
- * other requests that wait). One of type Edit gives the message of ref_seq its content (Text,
- * Image, File; its sender only); one of type Delete takes content and attachment from it and from
- * its Edit entries (its sender, Admin and Owner; no Edit, no Delete); both in the same transaction.
+ * other requests that wait). One of type Edit gives the message of ref_seq its content, or cipher
+ * text, nonce and tag (Text, Image, File; its sender only); one of type Delete takes content and
+ * attachment from it and from its Edit entries, which are marked deleted as well (its sender, Admin
+ * and Owner; no Edit, no Delete); both in the same transaction.
  * Numbers have no holes. done's err is for the batch as a whole: where it is set, nothing is known
  * stored (ERR_UNCERTAIN) or nothing is stored. */
 struct store_append {
@@ -81,7 +86,8 @@ struct store_message_find {
 	struct message_row row;
 };
 
-/* What one user sent, in any room, in the order of (room id, seq), after a place. */
+/* What one user sent, entries included, in any room that is there, in the order of (room id, seq),
+ * after a place. */
 struct store_sent_page {
 	struct store_call call;
 	struct uuid user;
@@ -94,7 +100,8 @@ struct store_sent_page {
 	bool more;
 };
 
-/* Takes the content of what one user sent, as a deletion does, in the same order. */
+/* Takes the content of what one user sent, as a deletion does, in the same order; no entry of type
+ * Delete is made. */
 struct store_sent_erase {
 	struct store_call call;
 	struct uuid user;
@@ -102,7 +109,7 @@ struct store_sent_erase {
 	uint64_t after_seq;
 	uint32_t scan_max; /* 1 to 10000 */
 	/* out */
-	uint64_t erased;
+	uint64_t erased; /* that still had it */
 	bool more;
 	/* The store's own. */
 	struct uuid from_room; /* the place as it was given */
@@ -117,11 +124,11 @@ struct store_purge {
 	uint64_t before_seq; /* 0: by time */
 	int64_t before_ms;
 	uint32_t limit; /* 1 to 10000 */
-	bool plan; /* only counts (all of them), and removes nothing */
+	bool plan; /* only counts (all of them, whatever limit says), and removes nothing */
 	/* out */
 	uint64_t purged;
-	uint64_t first_kept_seq;
-	bool more;
+	uint64_t first_kept_seq; /* last_seq + 1 where all are gone; of a plan, as it would be */
+	bool more; /* the limit alone ended it */
 };
 
 #endif

@@ -21,7 +21,9 @@ struct store_room_find {
  * named twice counts once). ERR_EXISTS where the alias or the id is taken (room is then the one
  * that has it); for a Direct room of a pair that has one already: err 0, created false, room is the
  * first one. ERR_BAD_ROOM: the alias; ERR_BAD_REQUEST: no id, or a Direct room without exactly two
- * different members. Users that are no rows yet are made with their identity as display name. */
+ * different members; ERR_CONFLICT: messages of a deleted room of that id are still being removed.
+ * A Direct room is always Private. Users that are no rows yet are made with their identity as
+ * display name. */
 struct store_new_member {
 	struct uuid user;
 	struct bytes identity; /* claim text; len 0: the id's text */
@@ -58,7 +60,8 @@ struct store_room_list {
  * that is no row yet is made with his id as identity. ERR_NOT_FOUND: no such room.
  * public_only: the room must be Public unless the user is in it already (else ERR_NOT_FOUND).
  * Into a Direct room nobody is added (ERR_FORBIDDEN), nor by an actor that is neither Admin nor
- * Owner, nor with a role above the actor's own. */
+ * Owner, nor with a role above the actor's own. The actor is judged first, then whether the user is
+ * in already. */
 struct store_member_add {
 	struct store_call call;
 	struct uuid room, user;
@@ -74,10 +77,9 @@ struct store_member_add {
 
 /* Removes a participant; the last Owner leaving makes the oldest Admin, else the oldest Member,
  * Owner. ERR_NOT_MEMBER where he was none (ERR_NOT_FOUND: no such room). An actor that is not the
- * user himself must be Owner, or Admin and the other a Member. From a Direct room nobody is removed
- * (ERR_FORBIDDEN) unless even_direct: then the pair is free for a new room, and this one is
- * archived.
- */
+ * user himself must be Owner, or Admin and the other below Admin (ERR_FORBIDDEN, also where the
+ * other is no member). From a Direct room nobody is removed (ERR_FORBIDDEN) unless even_direct:
+ * then the pair is free for a new room, and this one is archived. */
 struct store_member_remove {
 	struct store_call call;
 	struct uuid room, user;
@@ -157,7 +159,7 @@ struct store_room_delete {
 	struct room_row row; /* as it was */
 };
 
-/* Removes messages of deleted rooms, of any. */
+/* Removes messages of deleted rooms, of any, at most limit (an empty room counts as one). */
 struct store_room_sweep {
 	struct store_call call;
 	uint32_t limit; /* 1 to 10000 */
@@ -171,7 +173,7 @@ struct room_listed {
 	enum member_role role; /* of the user, or ROLE_NONE */
 	uint64_t last_read_seq;
 	bool has_last;
-	struct message_row last; /* the newest message */
+	struct message_row last; /* the newest message, which may be an Edit or a Delete */
 };
 
 /* Rooms for a user, after a place: his own in the order of their ids (after_id; nil: from the

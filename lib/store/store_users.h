@@ -18,7 +18,7 @@ struct store_user_open {
 	size_t room_count;
 };
 
-/* ERR_NOT_FOUND. */
+/* ERR_NOT_FOUND. One who was erased is found. */
 struct store_user_find {
 	struct store_call call;
 	struct uuid user;
@@ -26,7 +26,8 @@ struct store_user_find {
 	struct user_row row;
 };
 
-/* Users by identity, then id, after a place (after_identity.ptr NULL: from the start). */
+/* Users by identity, then id, after a place (after_identity.ptr NULL: from the start). Those who
+ * were erased only if they are banned. */
 struct store_user_list {
 	struct store_call call;
 	bool banned_only;
@@ -39,7 +40,8 @@ struct store_user_list {
 };
 
 /* A user changes his profile; raises version where something is different. He is made where he is
- * no row yet. From now on the name in his tokens does not count. ERR_PRECONDITION. */
+ * no row yet, with his identity as display name. From now on the name in his tokens does not count.
+ * ERR_PRECONDITION. */
 struct store_user_update {
 	struct store_call call;
 	struct uuid user;
@@ -53,21 +55,22 @@ struct store_user_update {
 };
 
 /* Bans, or lets in again, or refuses tokens issued before now. The user is made where he is no row
- * yet. */
+ * yet. Who is banned once more stays banned since the first time, for the new reason. */
 struct store_user_bar {
 	struct store_call call;
 	struct uuid user;
 	struct bytes identity; /* of a user that is new; len 0: his id's text */
 	bool set_banned, banned;
 	struct bytes reason;
-	bool set_tokens_from; /* the first whole second after now */
+	bool set_tokens_from; /* the first whole second after now; never moves back */
 	/* out */
 	struct user_row row;
 };
 
 /* Takes name, picture and identity (which becomes the id's text) of a user and refuses the tokens
- * that he has; a new one makes him anew. His memberships must be gone (ERR_CONFLICT), what he sent
- * is not touched. ERR_NOT_FOUND. */
+ * that he has; a new one makes him anew, and so does who names him (as member, or to ban him). His
+ * memberships must be gone (ERR_CONFLICT), what he sent is not touched, a ban stays. Once more does
+ * no harm. ERR_NOT_FOUND. */
 struct store_user_erase {
 	struct store_call call;
 	struct uuid user;

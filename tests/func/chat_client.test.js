@@ -135,6 +135,23 @@ test('chat -o jsonl ends after lines that came from a pipe', async () => {
   assert.deepStrictEqual(got, ['one', 'two']);
 });
 
+test('chat -o table follows as lines for people; what goes wrong is said on stderr', async () => {
+  const room = fresh('room');
+  await chat([room, '--user', 'alice'], 'before');
+  const follower = piped([room, '-o', 'table', '--user', 'alice', '--history', '1'], { stdin: 'ignore' });
+  await eventually(() => /before/.test(follower.stdout));
+  await chat([room, '--user', 'bob'], 'of two\nlines');
+  await eventually(() => /bob: lines/.test(follower.stdout));
+  follower.kill('SIGTERM');
+  assert.strictEqual((await follower.end()).signal, 'SIGTERM');
+  const lines = follower.stdout.split('\n').map((line) => line.replace(/^\d\d:\d\d/, 'HH:MM'));
+  assert.deepStrictEqual(lines, ['HH:MM alice: before', '-- bob has joined', 'HH:MM bob: of two', 'HH:MM bob: lines', '']);
+  const sent = await chat([room, '-o', 'table', '--user', 'alice'], Buffer.from('good\n\xff\n', 'latin1'));
+  assert.strictEqual(sent.code, 1);
+  assert.match(sent.stdout, /^\d\d:\d\d alice: good\n$/);
+  assert.match(sent.stderr, /line 2 was not sent/);
+});
+
 test('chat: closed streams do no harm', async () => {
   const room = fresh('room');
   const command = `exec "$0" --socket "$1" chat "$2" <&- >&- 2>&-`;

@@ -232,6 +232,19 @@ test('chat: a room that is gone when it comes back ends it', async () => {
   assert.match(one.stderr, /no such room/);
 });
 
+test('chat: a rate limit on the way in is waited for', async () => {
+  const hub = await new FakeHub().start();
+  let refusals = 2;
+  hub.on.JoinRoom = (call) => refusals-- > 0 && (call.connection.fail(call, 'rate_limited', 'too many'), true);
+  hub.status = 429;
+  setTimeout(() => (hub.status = 200), 300);
+  const { one } = await enter([], { hub });
+  one.child.stdin.end('in\n');
+  assert.deepStrictEqual(await one.end(), done);
+  assert.deepStrictEqual(hub.messages.map(({ content }) => content), ['in']);
+  assert.strictEqual(one.stderr, '');
+});
+
 test('chat: answers that are none do no harm', async () => {
   for (const result of [null, [], 7, {}, { roomId: 7 }, { roomId: 'x'.repeat(500), lastSeq: 1 }]) {
     const hub = await new FakeHub().start();

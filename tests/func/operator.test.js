@@ -311,6 +311,8 @@ test('what history export writes history import reads: ids, times, edits; once e
   assert.deepStrictEqual(copied.map(({ seq }) => seq), Array.from({ length: 235 }, (_, i) => i + 1));
   assert.deepStrictEqual(copied.slice(-2).map(({ type, refSeq }) => [type, refSeq]), [['Edit', 232], ['Delete', 233]]);
   await owner.heard('ReceiveMessage', (message) => message.roomId === target.id && message.seq === 235);
+  const heard = owner.messages().filter(({ roomId }) => roomId === target.id);
+  assert.deepStrictEqual(heard, copied, 'what is told live is what is stored');
 
   assert.deepStrictEqual(await json('history', 'import', target.id, file), { imported: 0, repeated: 234, failed: 0 });
   assert.deepStrictEqual(await json('history', 'import', room.id, file), { imported: 0, repeated: 234, failed: 0 });

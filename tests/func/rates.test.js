@@ -120,6 +120,28 @@ test('connections of one user on two workers share one rate', async () => {
   await daemon.stop();
 });
 
+test('the hub and the REST API count the same calls', async () => {
+  const daemon = await start({ CHATD_LIMITS_USER_RATE: 1 });
+  const user = fresh('alice');
+  const token = userToken(user);
+  const hub = await connect(daemon, user);
+  const rooms = () => request(daemon.port, 'GET', '/api/v1/rooms', { token });
+  const { refused } = await allAtOnce(MESSAGES.map(() => hub.invoke('JoinRoom', fresh('room'))));
+  assert.ok(refused.length > 0);
+  const answers = await Promise.all(Array.from({ length: 5 }, rooms));
+  const refusal = answers.find(({ status }) => status !== 200);
+  assert.strictEqual(refusal.status, 429);
+  assert.strictEqual(refusal.headers['retry-after'], '1');
+  assert.match(refusal.headers['content-type'], /^application\/problem\+json/);
+  const problem = JSON.parse(refusal.body);
+  assert.strictEqual(problem.code, 'rate_limited');
+  assert.match(problem.detail, /^too many calls, try again in [01]\.\d\d s$/);
+  await sleep(1005);
+  assert.strictEqual((await rooms()).status, 200);
+  assert.ok((await daemon.metric('rate_limited_user_total')) > refused.length);
+  await daemon.stop();
+});
+
 test('a room takes so many messages from all its members', async () => {
   const daemon = await start({ CHATD_LIMITS_ROOM_RATE: 10, CHATD_LIMITS_USER_RATE: 0 });
   const people = [];

@@ -11,66 +11,31 @@
 
 #include <cmocka.h>
 
-#include "chatd/room/rooms.h"
 #include "lib/base/err.h"
-#include "lib/value/json.h"
-#include "tests/unit/change_help.h"
+#include "tests/unit/change_judge.h"
 
 #define WORKERS 3
 #define SLOTS 3 /* rooms at one time */
-#define ROOMS 48 /* ever */
 #define READERS 6
 #define SENDINGS 1500
 #define CHANGES 1500
 #define STEPS 1500
-#define SEQS 512
-#define CALLS 512 /* of one connection */
 /* CHATD_TEST_SEEDS=N in the environment runs N of them. */
 #define SEEDS 60
 
-static const char *const people[] = {"dave", "erin", "frank"};
-enum { PEOPLE = 3 };
 static const char *const aliases[] = {"attic", "bar", "cellar", "den", ""};
-
-struct room {
-	struct uuid id;
-	bool gone; /* from the store */
-	uint64_t head; /* up to which was noted when they were stored */
-	uint64_t stored[SEQS]; /* in which step */
-	uint64_t last_in[PEOPLE]; /* the last step in which he was in */
-};
-
-/* What a connection was told of a room. */
-struct judged {
-	bool deleted; /* that it is no more */
-	bool left; /* that its user is not in */
-	char name[32]; /* the last one */
-};
-
-struct reader {
-	struct hub_client *client; /* NULL: not connected */
-	unsigned person;
-	size_t looked_at; /* records */
-	struct judged judged[ROOMS];
-	unsigned calls; /* of JoinRoom and LeaveRoom: which was for which room */
-	struct {
-		unsigned room;
-		bool joins, answered;
-	} call[CALLS];
-};
 
 struct world {
 	struct hub hub;
-	struct room rooms[ROOMS];
-	unsigned room_count;
+	struct judge judge;
 	unsigned slots[SLOTS]; /* the room that is there now */
-	struct reader readers[READERS];
+	struct judge_reader readers[READERS];
 	struct sending *sendings;
 	struct changing *changes;
 	size_t sent, changed;
 	char names[CHANGES][16]; /* ascending */
 	unsigned named;
-	uint64_t seed, state, step;
+	uint64_t state;
 };
 
 static uint64_t dice(struct world *w, uint64_t sides)
@@ -81,207 +46,11 @@ static uint64_t dice(struct world *w, uint64_t sides)
 	return w->state % sides;
 }
 
-#define FAIL(w, text, ...) fail_msg("seed %llu: " text, (unsigned long long)(w)->seed, __VA_ARGS__)
-
-/* ---- what the store says ---- */
-
-static bool is_in(struct world *w, const struct room *room, unsigned person)
-{
-	struct uuid user = hub_user(people[person]);
-	return !room->gone && fake_store_is_member(w->hub.store, &room->id, &user);
-}
-
-static void note_room(struct world *w, struct room *room)
-{
-	if (room->gone || !fake_store_has_room(w->hub.store, &room->id)) {
-		room->gone = true;
-		return;
-	}
-	uint64_t head = fake_store_head(w->hub.store, &room->id);
-	assert_true(head < SEQS);
-	while (room->head < head) {
-		room->stored[++room->head] = w->step;
-	}
-	for (unsigned person = 0; person < PEOPLE; person++) {
-		if (is_in(w, room, person)) {
-			room->last_in[person] = w->step;
-		}
-	}
-}
-
-/* After each step. Nothing of the store changes in two ways in one. */
-static void note_all(struct world *w)
-{
-	w->step++;
-	for (unsigned i = 0; i < w->room_count; i++) {
-		note_room(w, &w->rooms[i]);
-	}
-}
-
-/* ---- judging ---- */
-
-static unsigned room_at(struct world *w, const struct value *id)
-{
-	struct uuid uuid;
-	assert_int_equal(uuid_parse(id->text, &uuid), 0);
-	for (unsigned i = 0; i < w->room_count; i++) {
-		if (uuid_eq(&w->rooms[i].id, &uuid)) {
-			return i;
-		}
-	}
-	fail_msg("an unknown room");
-	return 0;
-}
-
-/* He was in when it was stored, or later: then what was before is his too. */
-static void judge_message(
-	struct world *w, const struct reader *reader, const struct value *message, unsigned at)
-{
-	uint64_t seq = (uint64_t)value_get(message, "seq")->integer;
-	const struct room *room = &w->rooms[at];
-	assert_true(seq < SEQS);
-	if (room->last_in[reader->person] < room->stored[seq]) {
-		FAIL(w, "%s got number %llu of room %u, and was not in", people[reader->person],
-			(unsigned long long)seq, at);
-	}
-	bool asks = false;
-	for (unsigned i = 0; i < reader->calls; i++) {
-		asks |= reader->call[i].room == at && reader->call[i].joins &&
-			!reader->call[i].answered;
-	}
-	if (reader->judged[at].left && !asks) {
-		FAIL(w, "%s got number %llu of room %u behind UserLeft", people[reader->person],
-			(unsigned long long)seq, at);
-	}
-}
-
-static void judge_update(struct world *w, struct judged *judged, const struct value *room)
-{
-	struct bytes name = value_get(room, "name")->text;
-	char text[32];
-	assert_true(name.len < sizeof(text));
-	snprintf(text, sizeof(text), "%.*s", BYTES_ARG(name));
-	if (text[0] == 'n' && strcmp(text, judged->name) < 0) {
-		FAIL(w, "%s was told after %s", text, judged->name);
-	}
-	memcpy(judged->name, text, sizeof(text));
-}
-
-/* The room that a record is about, and what stands for it. */
-static const struct value *room_of(const struct value *target, const struct value *args)
-{
-	const char *name = target->text.ptr;
-	if (strncmp(name, "ReceiveMessage", 14) == 0) {
-		return value_get(&args->items[0], "roomId");
-	}
-	if (strncmp(name, "RoomUpdated", 11) == 0 || strncmp(name, "RoomCreated", 11) == 0) {
-		return value_get(&args->items[0], "id");
-	}
-	if (strncmp(name, "User", 4) == 0) {
-		return &args->items[1];
-	}
-	return strncmp(name, "RoomDeleted", 11) == 0 ? &args->items[0] : NULL;
-}
-
-static void judge_member(struct reader *reader, unsigned at, const struct value *args, bool left)
-{
-	struct uuid user;
-	struct uuid self = hub_user(people[reader->person]);
-	assert_int_equal(uuid_parse(args->items[0].text, &user), 0);
-	if (uuid_eq(&user, &self)) {
-		reader->judged[at].left = left;
-	}
-}
-
-static void judge_call(
-	struct world *w, struct reader *reader, const struct value *value, const char *record)
-{
-	const struct value *target = value_get(value, "target");
-	const struct value *args = value_get(value, "arguments");
-	const struct value *id = room_of(target, args);
-	if (id == NULL) {
-		return;
-	}
-	unsigned at = room_at(w, id);
-	struct judged *judged = &reader->judged[at];
-	bool deletes = bytes_eq(target->text, BYTES_LIT("RoomDeleted"));
-	if (judged->deleted && !deletes) {
-		FAIL(w, "behind RoomDeleted came %s", record);
-	}
-	if (deletes) {
-		judged->deleted = true;
-	} else if (bytes_eq(target->text, BYTES_LIT("ReceiveMessage"))) {
-		judge_message(w, reader, &args->items[0], at);
-	} else if (bytes_eq(target->text, BYTES_LIT("RoomUpdated"))) {
-		judge_update(w, judged, &args->items[0]);
-	} else if (bytes_eq(target->text, BYTES_LIT("RoomCreated"))) {
-		judged->left = false;
-	} else {
-		bool left = bytes_eq(target->text, BYTES_LIT("UserLeft"));
-		judge_member(reader, at, args, left);
-	}
-}
-
-static void judge_answer(struct reader *reader, const struct value *value)
-{
-	unsigned id = (unsigned)atoi(value_get(value, "invocationId")->text.ptr);
-	assert_in_range(id, 1, reader->calls);
-	bool good = value_get(value, "error") == NULL;
-	reader->call[id - 1].answered = true;
-	if (good) {
-		reader->judged[reader->call[id - 1].room].left = !reader->call[id - 1].joins;
-	}
-}
-
-/* What came since the last look. */
-static void judge(struct world *w, struct reader *reader)
-{
-	while (reader->client != NULL && reader->looked_at < reader->client->record_count) {
-		const char *record = reader->client->records[reader->looked_at++];
-		struct arena *arena = arena_create(0);
-		struct value value;
-		assert_int_equal(json_read(arena, bytes_str(record), &value, NULL), 0);
-		if (value_get(&value, "target") != NULL) {
-			judge_call(w, reader, &value, record);
-		} else if (value_get(&value, "invocationId") != NULL) {
-			judge_answer(reader, &value);
-		}
-		arena_destroy(&arena);
-	}
-}
-
 static void judge_all(struct world *w)
 {
-	note_all(w);
+	judge_note(&w->judge);
 	for (int i = 0; i < READERS; i++) {
-		judge(w, &w->readers[i]);
-	}
-}
-
-/* Who is in, and only he, has the room on each of his connections, as it is set now, and got the
- * last message. */
-static void judge_end(struct world *w, const struct reader *reader, unsigned at, const char *alias)
-{
-	const struct room *room = &w->rooms[at];
-	const struct conn *conn = client_conn(reader->client);
-	const struct room_entry *entry = rooms_entry_by_id(conn, &room->id);
-	bool in = is_in(w, room, reader->person);
-	if ((entry != NULL) != in) {
-		FAIL(w, "%s %s in room %u", people[reader->person], in ? "should be" : "is", at);
-	}
-	size_t got = 0;
-	for (size_t i = 0; i < reader->client->seen_count; i++) {
-		const struct hub_seen *seen = &reader->client->seen[i];
-		got += uuid_eq(&seen->room, &room->id) && seen->seq == room->head ? 1 : 0;
-	}
-	if (!room->gone && got != (in ? 1U : 0U)) {
-		FAIL(w, "%s got the last number of room %u %zu times", people[reader->person], at,
-			got);
-	}
-	if (in) {
-		assert_string_equal(rooms_entry_info(entry)->alias, alias);
-		assert_false(rooms_entry_info(entry)->archived);
-		assert_ptr_equal(rooms_entry(conn, bytes_str(alias)), entry);
+		judge_records(&w->judge, &w->readers[i]);
 	}
 }
 
@@ -295,48 +64,48 @@ static struct changing *new_change(struct world *w)
 
 static void make_room(struct world *w, unsigned slot)
 {
-	unsigned at = w->slots[slot] = w->room_count++;
-	struct room *room = &w->rooms[at];
-	assert_true(at < ROOMS);
+	unsigned at = w->slots[slot] = w->judge.room_count++;
+	struct judge_room *room = &w->judge.rooms[at];
+	assert_true(at < JUDGE_ROOMS);
 	room->id = hub_room(&w->hub, (unsigned)dice(w, WORKERS), "");
 	hub_member(&w->hub, &room->id, "alice");
-	for (unsigned i = 0; i < PEOPLE; i++) {
-		change_add(
-			&w->hub, (unsigned)dice(w, WORKERS), new_change(w), &room->id, people[i]);
+	for (unsigned i = 0; i < JUDGE_PEOPLE; i++) {
+		change_add(&w->hub, (unsigned)dice(w, WORKERS), new_change(w), &room->id,
+			judge_people[i]);
 	}
 }
 
-static void connect_or_leave(struct world *w, struct reader *reader)
+static void connect_or_leave(struct world *w, struct judge_reader *reader)
 {
 	if (reader->client == NULL) {
-		*reader = (struct reader){.person = (unsigned)dice(w, PEOPLE)};
-		reader->client =
-			client_open(&w->hub, (unsigned)dice(w, WORKERS), people[reader->person]);
+		*reader = (struct judge_reader){.person = (unsigned)dice(w, JUDGE_PEOPLE)};
+		reader->client = client_open(
+			&w->hub, (unsigned)dice(w, WORKERS), judge_people[reader->person]);
 		client_handshake(reader->client);
 	} else if (dice(w, 3) == 0) {
 		client_drop(reader->client);
-		judge(w, reader);
+		judge_records(&w->judge, reader);
 		reader->client = NULL;
 	}
 }
 
-static void join_or_leave(struct world *w, struct reader *reader)
+static void join_or_leave(struct world *w, struct judge_reader *reader)
 {
 	unsigned at = w->slots[dice(w, SLOTS)];
 	bool joins = dice(w, 3) != 0;
-	if (reader->client == NULL || reader->calls == CALLS) {
+	if (reader->client == NULL || reader->calls == JUDGE_CALLS) {
 		return;
 	}
 	reader->call[reader->calls].room = at;
 	reader->call[reader->calls].joins = joins;
 	client_say(reader->client,
 		"{'type':1,'invocationId':'%u','target':'%s','arguments':['%s']}", ++reader->calls,
-		joins ? "JoinRoom" : "LeaveRoom", uuid_text(&w->rooms[at].id));
+		joins ? "JoinRoom" : "LeaveRoom", uuid_text(&w->judge.rooms[at].id));
 }
 
 static void set_something(struct world *w, unsigned slot)
 {
-	const struct uuid *room = &w->rooms[w->slots[slot]].id;
+	const struct uuid *room = &w->judge.rooms[w->slots[slot]].id;
 	char *name = w->names[w->named];
 	switch (dice(w, 3)) {
 	case 0:
@@ -358,8 +127,8 @@ static void change_something(struct world *w)
 {
 	unsigned slot = (unsigned)dice(w, SLOTS);
 	unsigned worker = (unsigned)dice(w, WORKERS);
-	struct room *room = &w->rooms[w->slots[slot]];
-	const char *person = people[dice(w, PEOPLE)];
+	struct judge_room *room = &w->judge.rooms[w->slots[slot]];
+	const char *person = judge_people[dice(w, JUDGE_PEOPLE)];
 	uint64_t what = dice(w, 20);
 	if (w->changed + 8 > CHANGES) {
 		return;
@@ -375,7 +144,7 @@ static void change_something(struct world *w)
 			(enum member_role)(ROLE_MEMBER + dice(w, 2)));
 	} else if (what < 18) {
 		change_notice(&w->hub, worker, new_change(w), &room->id, "psst");
-	} else if (room->gone && w->room_count < ROOMS) {
+	} else if (room->gone && w->judge.room_count < JUDGE_ROOMS) {
 		make_room(w, slot);
 	} else if (dice(w, 2) == 0) {
 		change_delete(&w->hub, worker, new_change(w), &room->id);
@@ -421,14 +190,14 @@ static void store_answers(struct world *w)
 
 static void something_happens(struct world *w)
 {
-	struct reader *reader = &w->readers[dice(w, READERS)];
+	struct judge_reader *reader = &w->readers[dice(w, READERS)];
 	uint64_t what = dice(w, 100);
 	if (what < 42) {
 		loop_turn(w->hub.sv[dice(w, WORKERS)].loop, 0);
 	} else if (what < 68) {
 		store_answers(w);
 	} else if (what < 76 && w->sent < SENDINGS) {
-		const struct uuid *room = &w->rooms[w->slots[dice(w, SLOTS)]].id;
+		const struct uuid *room = &w->judge.rooms[w->slots[dice(w, SLOTS)]].id;
 		sending_start(
 			&w->hub, (unsigned)dice(w, WORKERS), &w->sendings[w->sent++], room, "text");
 	} else if (what < 81) {
@@ -471,7 +240,7 @@ static void end_well(struct world *w)
 	static const char *const final[] = {"attic", "bar", "cellar"};
 	for (int round = 0; round < 2; round++) {
 		for (unsigned i = 0; i < SLOTS; i++) {
-			const struct uuid *room = &w->rooms[w->slots[i]].id;
+			const struct uuid *room = &w->judge.rooms[w->slots[i]].id;
 			change_alias(&w->hub, i, new_change(w), room, round == 0 ? "" : final[i]);
 			change_archived(&w->hub, i, new_change(w), room, false);
 		}
@@ -479,19 +248,20 @@ static void end_well(struct world *w)
 	}
 	for (unsigned i = 0; i < SLOTS; i++) {
 		static struct sending last;
-		sending_start(&w->hub, i, &last, &w->rooms[w->slots[i]].id, "last");
+		sending_start(&w->hub, i, &last, &w->judge.rooms[w->slots[i]].id, "last");
 		settle(w);
-		sending_expect(
-			&last, 0, w->rooms[w->slots[i]].gone ? APPEND_NOT_MEMBER : APPEND_STORED);
+		sending_expect(&last, 0,
+			w->judge.rooms[w->slots[i]].gone ? APPEND_NOT_MEMBER : APPEND_STORED);
 	}
 	sleep_and_settle(w, 1000);
 	for (int i = 0; i < READERS; i++) {
-		for (unsigned at = 0; at < w->room_count && w->readers[i].client != NULL; at++) {
+		for (unsigned at = 0; at < w->judge.room_count && w->readers[i].client != NULL;
+			at++) {
 			unsigned slot = 0;
 			while (slot < SLOTS - 1 && w->slots[slot] != at) {
 				slot++;
 			}
-			judge_end(w, &w->readers[i], at, final[slot]);
+			judge_end(&w->judge, &w->readers[i], at, final[slot]);
 		}
 	}
 }
@@ -499,7 +269,8 @@ static void end_well(struct world *w)
 static void run(uint64_t seed)
 {
 	struct world *w = mem_zalloc(sizeof(*w));
-	w->seed = seed;
+	w->judge.seed = seed;
+	w->judge.hub = &w->hub;
 	w->state = seed * 0x9e3779b97f4a7c15 + 1;
 	w->sendings = mem_zalloc(SENDINGS * sizeof(*w->sendings));
 	w->changes = mem_zalloc(CHANGES * sizeof(*w->changes));

@@ -53,6 +53,26 @@ static void message_types_go_both_ways(void **state)
 
 #define SIXTY "0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmn"
 
+static void roles_are_read_in_any_case(void **state)
+{
+	static const struct {
+		const char *name;
+		enum member_role role;
+	} good[] = {{"Member", ROLE_MEMBER}, {"admin", ROLE_ADMIN}, {"OWNER", ROLE_OWNER}};
+	static const char *const bad[] = {"", "None", "owne", "owners", " Owner"};
+	enum member_role role;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_int_equal(model_role_parse(bytes_str(good[i].name), &role), 0);
+		assert_int_equal(role, good[i].role);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(model_role_parse(bytes_str(bad[i]), &role), ERR_BAD_REQUEST);
+	}
+	assert_int_equal(role, ROLE_OWNER);
+}
+
 static void good_aliases_fold(void **state)
 {
 	static const char *const pairs[][2] = {
@@ -96,6 +116,7 @@ int main(void)
 		cmocka_unit_test(names_are_those_of_the_product),
 		cmocka_unit_test(unknown_numbers_have_no_name),
 		cmocka_unit_test(message_types_go_both_ways),
+		cmocka_unit_test(roles_are_read_in_any_case),
 		cmocka_unit_test(good_aliases_fold),
 		cmocka_unit_test(bad_aliases_are_refused),
 	};

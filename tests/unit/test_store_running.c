@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <cmocka.h>
 #include <sqlite3.h>
@@ -149,8 +150,6 @@ static void what_fails_half_way_is_undone(void **state)
 	assert_int_equal(test_find(t, &find), ERR_NOT_FOUND);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
-
 /* A server that ends stops the store before it has taken all answers. */
 static void a_stopped_store_has_answered_and_refuses_the_rest(void **state)
 {
@@ -171,6 +170,113 @@ static void a_stopped_store_has_answered_and_refuses_the_rest(void **state)
 	store_stop(t->store); /* once more does no harm */
 }
 
+/* The entry cannot be stored after the message was changed: neither is, and no number is spent. */
+static void a_change_that_fails_half_way_is_undone(void **state)
+{
+	struct store_test *t = *state;
+
+	store_test_open(t);
+	struct uuid room = test_room(t, "a", 1);
+	test_send(t, room, test_user(1), "1", "one");
+	test_send(t, room, test_user(1), "2", "two");
+	store_test_sql(t, "CREATE TRIGGER bad BEFORE INSERT ON messages WHEN new.content = 'bad'"
+			  " BEGIN SELECT raise(ABORT, 'not this one'); END");
+	struct append_item items[] = {
+		test_item(room, test_user(1), "3", "three"),
+		test_change(room, 1, MESSAGE_EDIT, 1, "bad"),
+		test_change(room, 1, MESSAGE_EDIT, 2, "good"),
+		test_item(room, test_user(1), "4", "five"),
+	};
+	assert_int_equal(test_append(t, items, 4), 0);
+	assert_int_equal(items[1].outcome, APPEND_FAILED);
+	assert_int_equal(items[1].err, ERR_INTERNAL);
+	assert_int_equal(items[2].outcome, APPEND_STORED);
+	assert_int_equal(items[2].seq, 4);
+	assert_int_equal(items[3].seq, 5);
+	assert_bytes(test_row(t, room, 1).content, "one");
+	assert_int_equal(test_row(t, room, 1).edited_ms, 0);
+	assert_bytes(test_row(t, room, 2).content, "good");
+	assert_int_equal(test_room_row(t, room).last_seq, 5);
+}
+
+static void wait_ms(long ms)
+{
+	const struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+
+	nanosleep(&time, NULL);
+}
+
+/* The damage that another request meets loses the transaction in which messages were erased: in the
+ * next one all of them are erased again, not only those behind. */
+static void an_erasure_is_done_again_from_its_start(void **state)
+{
+	struct store_test *t = *state;
+	struct store_sent_erase erase = {.user = test_user(1), .scan_max = 100};
+	struct store_ping first = {0};
+	struct sqlite *db = NULL;
+	struct buf why;
+
+	buf_init(&why);
+	store_test_open(t);
+	struct uuid bad = test_room(t, "bad", 1), good = test_room(t, "good", 1);
+	test_send(t, bad, test_user(1), "1", "text");
+	test_send(t, good, test_user(1), "0", "text");
+	make_dangling_entry(t);
+	store_test_open(t);
+	struct append_item item = test_item(bad, test_user(1), "1", "text");
+	struct store_append send = {.items = &item, .count = 1};
+	store_test_call(t, &first.call);
+	store_test_call(t, &erase.call);
+	store_test_call(t, &send.call);
+	/* While the first waits for the lock, the others come together. */
+	assert_int_equal(sqlite_open(t->path, SQLITE_MODE_WRITER, &db, &why), 0);
+	assert_int_equal(sqlite_run_plain(db, SQL_BEGIN_WRITE), 0);
+	assert_int_equal(store_ping(t->store, &first), 0);
+	wait_ms(100);
+	/* The rooms' ids are random: erasing must not begin with the damaged one. */
+	erase.after_room = bad;
+	erase.after_seq = 1;
+	if (memcmp(bad.b, good.b, 16) > 0) {
+		erase.after_room = (struct uuid){{0}};
+		erase.after_seq = 0;
+	}
+	assert_int_equal(store_sent_erase(t->store, &erase), 0);
+	assert_int_equal(store_append(t->store, &send), 0);
+	sqlite_rollback(db);
+	sqlite_close(&db);
+	assert_int_equal(store_test_wait(t, &first.call, 0), 0);
+	assert_int_equal(store_test_wait(t, &erase.call, 0), 0);
+	assert_int_equal(store_test_wait(t, &send.call, 0), 0);
+	assert_int_equal(item.outcome, APPEND_FAILED);
+	assert_int_equal(item.err, ERR_CORRUPT);
+	assert_int_equal(erase.erased, 1);
+	assert_bytes(test_row(t, good, 1).content, "");
+	buf_finish(&why);
+}
+
+/* What was not committed was not passed by either. */
+static void an_erasure_that_fails_stays_where_it_was(void **state)
+{
+	struct store_test *t = *state;
+	struct store_sent_erase erase = {.user = test_user(1), .scan_max = 100};
+
+	store_test_open(t);
+	struct uuid room = test_room(t, "a", 1);
+	test_send(t, room, test_user(1), "1", "text");
+	test_send(t, room, test_user(1), "2", "text");
+	store_test_sql(t, "CREATE TRIGGER bad BEFORE UPDATE ON messages WHEN new.seq = 2"
+			  " BEGIN SELECT raise(ABORT, 'not this one'); END");
+	assert_int_equal(ask_sent_erase(t, &erase), ERR_INTERNAL);
+	assert_true(uuid_is_nil(&erase.after_room));
+	assert_int_equal(erase.after_seq, 0);
+	assert_bytes(test_row(t, room, 1).content, "text");
+	store_test_sql(t, "DROP TRIGGER bad");
+	assert_int_equal(ask_sent_erase(t, &erase), 0);
+	assert_int_equal(erase.erased, 2);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -179,6 +285,9 @@ int main(void)
 		TEST(damage_of_one_room_is_its_own),
 		TEST(what_fails_half_way_is_undone),
 		TEST(a_stopped_store_has_answered_and_refuses_the_rest),
+		TEST(a_change_that_fails_half_way_is_undone),
+		TEST(an_erasure_is_done_again_from_its_start),
+		TEST(an_erasure_that_fails_stays_where_it_was),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
