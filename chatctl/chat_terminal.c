@@ -40,6 +40,7 @@ struct chat_terminal {
 	wchar_t given[KEYS_MAX]; /* what libedit is given next */
 	size_t given_count, given_at;
 	wchar_t *prompt;
+	int columns; /* that the line was drawn for */
 	struct buf above; /* to be written above the line */
 	bool above_now; /* libedit has cleared the line */
 	struct loop_defer defer; /* writes it */
@@ -263,60 +264,78 @@ static void on_escape(void *ctx)
 	chat_keys_forget(&((struct chat_terminal *)ctx)->keys);
 }
 
-static void on_above(void *ctx)
+static int screen_columns(void)
 {
-	struct chat_terminal *terminal = ctx;
-	if (terminal->above.len == 0) {
-		return;
-	}
-	redisplay(terminal);
-	if (terminal->above.len > 0) { /* libedit had other things to do; nothing is lost */
-		write_above(terminal);
-		el_wset(terminal->editor, EL_REFRESH);
-	}
-	fflush(stdout);
+	struct winsize size;
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col : 80;
 }
 
-/* Rows between the line's first one and the cursor, on a terminal of so many columns. */
-static int rows_above_cursor(struct chat_terminal *terminal, int columns)
+/* Rows that a row which was so wide takes on a screen of so many columns. */
+static int rows_of(int width, int columns)
+{
+	return width > columns ? (width + columns - 1) / columns : 1;
+}
+
+/* Rows between the line's first one and the cursor, where the line was drawn for so many columns
+ * and each of its rows was then broken anew for others. */
+static int rows_above_cursor(struct chat_terminal *terminal, int drawn, int columns)
 {
 	const LineInfoW *line = el_wline(terminal->editor);
 	const wchar_t *parts[][2] = {
 		{terminal->prompt, terminal->prompt + wcslen(terminal->prompt)},
 		{line->buffer, line->cursor},
 	};
-	int row = 0, column = 0;
+	int rows = 0, column = 0;
 	for (size_t i = 0; i < 2; i++) {
 		for (const wchar_t *c = parts[i][0]; c < parts[i][1]; c++) {
-			int width = wcwidth(*c);
-			width = width > 0 ? width : 0;
-			if (column + width > columns) {
-				row++;
+			int width = wcwidth(*c) > 0 ? wcwidth(*c) : 0;
+			if (column + width > drawn) {
+				rows += rows_of(column, columns);
 				column = 0;
 			}
 			column += width;
+			if (column >= drawn) {
+				rows += rows_of(column, columns);
+				column = 0;
+			}
 		}
 	}
-	return row + (column >= columns ? 1 : 0);
+	/* Behind the last character of a full row it stays there. */
+	bool at_end = line->cursor == line->lastchar && column % columns == 0 && column > 0;
+	return rows + column / columns - (at_end ? 1 : 0);
 }
 
-/* Most terminals break lines anew when they become narrower, so that libedit's picture of them does
+/* Most terminals break rows anew when they become narrower, so that libedit's picture of them does
  * not hold any more: the line is found by its length, cleared, and drawn again. */
 static void on_resized(void *ctx)
 {
 	struct chat_terminal *terminal = ctx;
-	struct winsize size;
-	int rows = 0;
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
-		rows = rows_above_cursor(terminal, size.ws_col);
-		rows = rows < size.ws_row ? rows : size.ws_row - 1;
-	}
-	if (rows > 0) {
+	int columns = screen_columns();
+	int rows = rows_above_cursor(terminal, terminal->columns, columns);
+	terminal->columns = columns;
+	if (rows > 0) { /* it stops at the top by itself */
 		printf("\033[%dA", rows);
 	}
 	fputs("\r\033[J", stdout);
 	el_resize(terminal->editor);
 	el_wset(terminal->editor, EL_REFRESH);
+	fflush(stdout);
+}
+
+static void on_above(void *ctx)
+{
+	struct chat_terminal *terminal = ctx;
+	if (terminal->above.len == 0) {
+		return;
+	}
+	if (screen_columns() != terminal->columns) { /* the signal is still to come */
+		on_resized(terminal);
+	}
+	redisplay(terminal);
+	if (terminal->above.len > 0) { /* libedit had other things to do; nothing is lost */
+		write_above(terminal);
+		el_wset(terminal->editor, EL_REFRESH);
+	}
 	fflush(stdout);
 }
 
@@ -329,6 +348,7 @@ static void on_stopped(void *ctx)
 	el_wset(terminal->editor, EL_PREP_TERM, 0);
 	raise(SIGSTOP);
 	el_wset(terminal->editor, EL_PREP_TERM, 1);
+	terminal->columns = screen_columns();
 	el_resize(terminal->editor);
 	el_wset(terminal->editor, EL_REFRESH);
 	fflush(stdout);
@@ -383,7 +403,11 @@ static void open_editor(struct chat_terminal *terminal)
 	el_wset(terminal->editor, EL_GETCFN, on_getc);
 	el_wset(terminal->editor, EL_HIST, history_w, terminal->history);
 	el_wset(terminal->editor, EL_SIGNAL, 0);
+	/* Each row ends with a line's end of its own, so that it is known what a terminal makes of
+	 * them when its width changes. */
+	el_wset(terminal->editor, EL_SETTC, L"am", L"no", NULL);
 	bind_keys(terminal->editor);
+	terminal->columns = screen_columns();
 	/* Draws the prompt, and makes the terminal raw. */
 	el_wset(terminal->editor, EL_UNBUFFERED, 1);
 	fflush(stdout);

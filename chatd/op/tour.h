@@ -1,5 +1,6 @@
 /* Asks all workers with clients, from any worker: a mail goes from one to the next and comes back.
- * (workers_gather() asks them at the same time and with a deadline, but only from the main thread.) */
+ * (workers_gather() asks them at the same time and with a deadline, but only from the main thread.)
+ */
 #ifndef CHATD_OP_TOUR_H
 #define CHATD_OP_TOUR_H
 

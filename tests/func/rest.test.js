@@ -192,6 +192,7 @@ test('a back end with the admin role calls clients', async () => {
   const send = { method: 'Notice', arguments: ['hello', { n: 1 }] };
   assert.strictEqual((await admin.must(200, 'POST', `/api/v1/admin/users/${bob.user}/send`, { body: send })).connections, 1);
   assert.deepStrictEqual(await hubs[1].heard('Notice'), send.arguments);
+  await hubs[0].invoke('JoinRoom', room);
   await admin.must(204, 'POST', `/api/v1/admin/rooms/${room}/send`, { body: { method: 'InRoom' } });
   assert.deepStrictEqual(await hubs[0].heard('InRoom'), []);
   const problem = await alice.fails(403, 'forbidden', 'POST', `/api/v1/admin/users/${bob.user}/send`, { body: send });

@@ -190,7 +190,7 @@ static void numbers_of_another_past_recover_nothing(void **state)
 	room_expect_seqs(bob, &f->room, "3");
 }
 
-static void what_was_purged_is_left_out(void **state)
+static void what_was_purged_is_told_as_a_gap(void **state)
 {
 	struct fixture *f = *state;
 	stored(f, 6);
@@ -200,7 +200,13 @@ static void what_was_purged_is_left_out(void **state)
 	room_join(bob, &f->room, ",0");
 	hub_settle(&f->hub);
 	room_expect_seqs(bob, &f->room, "3 4");
-	room_expect_joined(bob, &f->room, &(struct room_answer){.last_seq = 6, .from = 1, .to = 6});
+	room_expect_joined(bob, &f->room,
+		&(struct room_answer){.last_seq = 6,
+			.not_recovered = true,
+			.from = 3,
+			.to = 6,
+			.gap_from = 1,
+			.gap_to = 2});
 	room_send(&f->hub, &f->room, 1);
 	room_expect_seqs(bob, &f->room, "3 4 7");
 }
@@ -316,7 +322,7 @@ int main(void)
 		TEST(what_is_stored_since_a_page_was_read_is_not_lost),
 		TEST(beyond_recover_max_there_is_a_gap),
 		TEST(numbers_of_another_past_recover_nothing),
-		TEST(what_was_purged_is_left_out),
+		TEST(what_was_purged_is_told_as_a_gap),
 		TEST(older_ones_come_on_request_and_once),
 		TEST(a_call_behind_the_hold_waits_for_what_is_being_sent),
 		TEST(all_devices_get_everything),

@@ -176,6 +176,89 @@ static void what_a_crash_left_is_read_and_left(void **state)
 	assert_int_equal(status.wal_bytes, wal);
 }
 
+/* ---- whose files ---- */
+
+enum { NOBODY = 65534 };
+
+static int look_as_nobody(struct admin_test *t)
+{
+	struct store_admin_status status;
+	uint64_t bad;
+
+	if (setresgid(NOBODY, NOBODY, NOBODY) != 0 || setresuid(NOBODY, NOBODY, NOBODY) != 0) {
+		return 1;
+	}
+	if (admin_status(t, &status) != ERR_FORBIDDEN) {
+		return 2;
+	}
+	return admin_migrate(t, 0, false) == ERR_FORBIDDEN && admin_verify(t, &bad) == ERR_FORBIDDEN
+		       ? 0
+		       : 3;
+}
+
+static int read_as_nobody(struct admin_test *t)
+{
+	struct store_admin_status status;
+	uint64_t bad = 9;
+
+	if (setresgid(NOBODY, NOBODY, NOBODY) != 0 || setresuid(NOBODY, NOBODY, NOBODY) != 0) {
+		return 1;
+	}
+	if (admin_status(t, &status) != 0 || status.messages != ADMIN_MESSAGES) {
+		return 2;
+	}
+	return admin_verify(t, &bad) == 0 && bad == 0 ? 0 : 3;
+}
+
+static void what_another_user_may_not_read_or_only_read(void **state)
+{
+	struct admin_test *t = *state;
+	struct store_admin_backup backup;
+
+	if (geteuid() != 0) {
+		skip(); /* only root can be another user */
+	}
+	admin_fill_and_close(t);
+	assert_int_equal(chmod(t->store.folder, 0755), 0);
+	assert_int_equal(admin_in_child(t, look_as_nobody), 0);
+	/* A backup that lies where nothing can be written. */
+	assert_int_equal(admin_backup(t, t->target, false, &backup), 0);
+	assert_int_equal(chmod(t->target, 0444), 0);
+	admin_use_target(t);
+	unsigned files = admin_files(t);
+	assert_int_equal(admin_in_child(t, read_as_nobody), 0);
+	assert_int_equal(admin_files(t), files);
+}
+
+static void what_root_makes_is_of_the_folders_owner(void **state)
+{
+	static const char *const suffixes[] = {"", ".lock"};
+	struct admin_test *t = *state;
+	struct stat st;
+	char path[160];
+
+	if (geteuid() != 0) {
+		skip();
+	}
+	assert_int_equal(chown(t->store.folder, NOBODY, NOBODY), 0);
+	assert_int_equal(admin_migrate(t, 0, false), 0);
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		snprintf(path, sizeof(path), "%s%s", t->store.path, suffixes[i]);
+		assert_int_equal(stat(path, &st), 0);
+		assert_int_equal(st.st_uid, NOBODY);
+		assert_int_equal(st.st_gid, NOBODY);
+	}
+	/* A lock that is another file by a second name is not written to. */
+	snprintf(path, sizeof(path), "%s/precious", t->store.folder);
+	admin_write_file(path, "precious");
+	assert_int_equal(unlink(strcat(strcpy(t->target, t->store.path), ".lock")), 0);
+	assert_int_equal(link(path, t->target), 0);
+	assert_int_equal(admin_migrate(t, 0, false), ERR_SYSTEM);
+	assert_why(t, ".lock: Too many links");
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, 8);
+}
+
 /* ---- migrations ---- */
 
 static void migrations_of_a_new_database(void **state)
@@ -344,6 +427,8 @@ int main(void)
 		TEST(the_status_of_a_closed_database),
 		TEST(a_database_in_use),
 		TEST(what_a_crash_left_is_read_and_left),
+		TEST(what_another_user_may_not_read_or_only_read),
+		TEST(what_root_makes_is_of_the_folders_owner),
 		TEST(migrations_of_a_new_database),
 		TEST(a_schema_that_is_not_ours),
 		TEST(a_newer_schema),
