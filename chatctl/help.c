@@ -150,6 +150,9 @@ static void help_command(const struct ctl_command *command, struct buf *out)
 	if (command->more != NULL) {
 		append_wrapped(out, command->more, 0, 0);
 	}
+	if (command->destroys != NULL) {
+		buf_append_str(out, "It asks before on a terminal, and needs -y elsewhere.\n");
+	}
 	append_args(command, true, out);
 	append_args(command, false, out);
 	if (command->columns->name != NULL) {

@@ -86,6 +86,19 @@ static void use_plugin_code(const struct invocation *invocation, struct failure 
 	}
 }
 
+/* Whoever is told that the command line is wrong is told where to look. */
+static void use_hint(const struct invocation *invocation, struct failure *failure)
+{
+	if (failure->code == NULL || failure->hint != NULL ||
+		err_from_code(failure->code) != ERR_USAGE) {
+		return;
+	}
+	failure->hint = invocation->command != NULL
+				? arena_printf(failure->arena, "see chatctl %s --help",
+					  invocation->command->name)
+				: "see chatctl --help";
+}
+
 static int run_invocation(struct invocation *invocation, struct failure *failure)
 {
 	struct cmd cmd = {.invocation = invocation, .failure = failure};
@@ -93,6 +106,7 @@ static int run_invocation(struct invocation *invocation, struct failure *failure
 		&cmd.output, &invocation->options, invocation->command, stdout, failure);
 	if (err < 0) {
 		use_plugin_code(invocation, failure);
+		use_hint(invocation, failure);
 		return conclude_early(&invocation->options, failure);
 	}
 	err = confirm_command(invocation, failure);
@@ -102,6 +116,7 @@ static int run_invocation(struct invocation *invocation, struct failure *failure
 	if (err == 0) {
 		err = run_command(&cmd);
 	}
+	use_hint(invocation, failure);
 	/* ERR_CLOSED without a failure: nobody reads the output any more, which is no error. */
 	int code = err < 0 && failure->exit == 0 ? EXIT_SUCCESS : conclude(cmd.output, failure);
 	output_destroy(&cmd.output);
@@ -116,6 +131,7 @@ static int run(struct arena *arena, int argc, char **argv)
 	int err = command_parse(&invocation, arena, argc, argv, &failure);
 	if (err < 0) {
 		use_plugin_code(&invocation, &failure);
+		use_hint(&invocation, &failure);
 		return conclude_early(&invocation.options, &failure);
 	}
 	if (invocation.options.version) {

@@ -36,24 +36,9 @@ int jwt_refuse(char *why, int err, const char *fmt, ...)
 	return err;
 }
 
-/* Valid UTF-8 without control characters (C0, DEL, C1). */
-static bool is_plain_text(struct bytes text)
-{
-	if (!utf8_valid(text)) {
-		return false;
-	}
-	while (text.len > 0) {
-		uint32_t c = utf8_next(&text);
-		if (c < 0x20 || (c >= 0x7f && c <= 0x9f)) {
-			return false;
-		}
-	}
-	return true;
-}
-
 static bool is_identity(struct bytes text)
 {
-	return text.len > 0 && text.len <= PRINCIPAL_IDENTITY_MAX && is_plain_text(text);
+	return text.len > 0 && text.len <= PRINCIPAL_IDENTITY_MAX && utf8_plain(text);
 }
 
 static bool value_is_text(const struct value *value)
@@ -231,7 +216,7 @@ static int collect_roles(
 static struct bytes display_name(const struct value *claims)
 {
 	const struct value *name = claim_get(claims, "name");
-	if (!value_is_text(name) || !is_plain_text(name->text)) {
+	if (!value_is_text(name) || !utf8_plain(name->text)) {
 		return BYTES_NONE;
 	}
 	struct bytes text = bytes_trim(name->text);
@@ -303,7 +288,7 @@ static int check_claim(const struct jwt_params *rules, const struct jwt_mint_par
 {
 	const struct jwt_claim *claim = &params->claims[index];
 	struct bytes name = claim->name;
-	if (name.len == 0 || name.len > CLAIM_NAME_MAX || !is_plain_text(name)) {
+	if (name.len == 0 || name.len > CLAIM_NAME_MAX || !utf8_plain(name)) {
 		return jwt_refuse(why, ERR_BAD_REQUEST,
 			"a claim needs a name of 1 to %d bytes without control characters",
 			CLAIM_NAME_MAX);
@@ -344,7 +329,7 @@ static int check_mint(const struct jwt_params *rules, const struct jwt_mint_para
 		return jwt_refuse(why, ERR_BAD_REQUEST, "more than %d roles", PRINCIPAL_ROLES_MAX);
 	}
 	for (size_t i = 0; i < params->role_count; i++) {
-		if (params->roles[i].len == 0 || !is_plain_text(params->roles[i])) {
+		if (params->roles[i].len == 0 || !utf8_plain(params->roles[i])) {
 			return jwt_refuse(
 				why, ERR_BAD_REQUEST, "a role is empty or has control characters");
 		}

@@ -34,11 +34,7 @@ int change_fail(struct op *op, int err)
 
 int change_user(struct op *op, struct bytes text, struct uuid *ret_id)
 {
-	bool fits = text.len >= 1 && text.len <= PRINCIPAL_IDENTITY_MAX && utf8_valid(text);
-	for (size_t i = 0; fits && i < text.len; i++) {
-		fits = (unsigned char)text.ptr[i] >= 0x20 && text.ptr[i] != 0x7f;
-	}
-	if (!fits) {
+	if (text.len < 1 || text.len > PRINCIPAL_IDENTITY_MAX || !utf8_plain(text)) {
 		return op_fail(op, ERR_BAD_REQUEST,
 			"a user is named by his id or by 1 to %d bytes without control characters",
 			PRINCIPAL_IDENTITY_MAX);
@@ -47,19 +43,9 @@ int change_user(struct op *op, struct bytes text, struct uuid *ret_id)
 	return 0;
 }
 
-static bool has_controls(struct bytes text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f) {
-			return true;
-		}
-	}
-	return false;
-}
-
 int change_check_name(struct op *op, struct bytes name)
 {
-	if (name.len < 1 || name.len > NAME_MAX_BYTES || !utf8_valid(name) || has_controls(name)) {
+	if (name.len < 1 || name.len > NAME_MAX_BYTES || !utf8_plain(name)) {
 		return op_fail(op, ERR_BAD_REQUEST,
 			"a name must be 1 to %d bytes of text without control characters",
 			NAME_MAX_BYTES);
@@ -71,8 +57,8 @@ int change_check_avatar(struct op *op, struct bytes url)
 {
 	bool web = bytes_starts_nocase(url, BYTES_LIT("https://")) ||
 		   bytes_starts_nocase(url, BYTES_LIT("http://"));
-	bool good = url.len == 0 || (web && url.len <= URL_MAX_BYTES && utf8_valid(url) &&
-					    !has_controls(url) && bytes_find_char(url, ' ') < 0);
+	bool good = url.len == 0 || (web && url.len <= URL_MAX_BYTES && utf8_plain(url) &&
+					    bytes_find_char(url, ' ') < 0);
 	if (!good) {
 		return op_fail(op, ERR_BAD_REQUEST,
 			"'avatarUrl' must be an http or https address of at most %d bytes",

@@ -34,10 +34,8 @@ static struct outmsg *encode(struct op *op, struct bytes method, const struct va
 
 static int check_method(struct op *op, struct bytes method)
 {
-	bool good = method.len >= 1 && method.len <= METHOD_MAX && utf8_valid(method);
-	for (size_t i = 0; good && i < method.len; i++) {
-		good = (unsigned char)method.ptr[i] > 0x20 && method.ptr[i] != 0x7f;
-	}
+	bool good = method.len >= 1 && method.len <= METHOD_MAX && utf8_plain(method) &&
+		    bytes_find_char(method, ' ') < 0;
 	return good ? 0
 		    : op_fail(op, ERR_BAD_REQUEST, "'method' must be 1 to %d bytes without blanks",
 			      METHOD_MAX);

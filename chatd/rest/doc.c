@@ -75,6 +75,14 @@ void doc_type(struct buf *out, const char *type, bool nullable)
 	}
 }
 
+void doc_header(struct buf *out, const char *name, const char *doc)
+{
+	doc_open(out, name);
+	doc_text(out, "description", doc);
+	buf_append_str(out, ",\"schema\":{\"type\":\"string\"}");
+	doc_shut(out);
+}
+
 void doc_content(struct buf *out, const char *media_type, const char *schema)
 {
 	doc_open(out, "content");

@@ -24,6 +24,8 @@ void doc_shut(struct buf *out);
 void doc_reference(struct buf *out, const char *kind, const char *target);
 /* "type":"string", or with null beside it. */
 void doc_type(struct buf *out, const char *type, bool nullable);
+/* "name":{"description":...} of a header that is a text. */
+void doc_header(struct buf *out, const char *name, const char *doc);
 /* The content of a response. */
 void doc_content(struct buf *out, const char *media_type, const char *schema);
 
@@ -35,6 +37,7 @@ struct rest_route;
 struct doc_failure {
 	const char *status, *name, *doc;
 	bool (*concerns)(const struct rest_route *route);
+	const char *header, *header_doc; /* that it has; or NULL */
 };
 const struct doc_failure *doc_failures(size_t *ret_count);
 

@@ -95,12 +95,9 @@ static void request_body(struct buf *out, const struct rest_route *route)
 	doc_shut(out);
 }
 
-static void header(struct buf *out, const char *member, const char *doc)
+static bool is_page(const struct rest_route *route)
 {
-	doc_open(out, member);
-	doc_text(out, "description", doc);
-	buf_append_str(out, ",\"schema\":{\"type\":\"string\"}");
-	doc_shut(out);
+	return route->schema != NULL && strstr(route->schema, "Page") != NULL;
 }
 
 static void success(struct buf *out, const struct rest_route *route, const char *status)
@@ -112,10 +109,14 @@ static void success(struct buf *out, const struct rest_route *route, const char 
 	if (kept || created) {
 		doc_open(out, "headers");
 		if (kept) {
-			header(out, "ETag", "Names this state, for If-None-Match and If-Match.");
+			doc_header(
+				out, "ETag", "Names this state, for If-None-Match and If-Match.");
+		}
+		if (is_page(route)) {
+			doc_header(out, "Link", "rel=next: where the next page is.");
 		}
 		if (created) {
-			header(out, "Location", "Where it is.");
+			doc_header(out, "Location", "Where it is.");
 		}
 		doc_shut(out);
 	}
@@ -155,18 +156,23 @@ static bool is_change(const struct rest_route *route)
 }
 
 static const struct doc_failure failures[] = {
-	{"400", "BadRequest", "Something is malformed, unknown or out of range.", any_route},
-	{"401", "Unauthorized", "There is no token, or not a good one.", has_token},
-	{"403", "Forbidden", "The caller is known, but may not.", has_token},
-	{"404", "NotFound", "It is not there, or the caller may not know of it.", has_path},
-	{"406", "NotAcceptable", "Something else than JSON is asked for.", any_route},
-	{"409", "Conflict", "It contradicts what is there.", is_change},
-	{"412", "PreconditionFailed", "It is not what If-Match names.", is_change},
-	{"413", "ContentTooLarge", "The body is too long.", has_body},
-	{"415", "UnsupportedMediaType", "The body is no JSON in UTF-8.", has_body},
-	{"429", "TooManyRequests", "The caller must wait: see Retry-After.", any_route},
-	{"500", "InternalError", "A fault of the server.", any_route},
-	{"503", "Unavailable", "A part is away, or full; it may be tried again.", any_route},
+	{"400", "BadRequest", "Something is malformed, unknown or out of range.", any_route, NULL,
+		NULL},
+	{"401", "Unauthorized", "There is no token, or not a good one.", has_token,
+		"WWW-Authenticate", "What is wrong with it (RFC 6750)."},
+	{"403", "Forbidden", "The caller is known, but may not.", has_token, NULL, NULL},
+	{"404", "NotFound", "It is not there, or the caller may not know of it.", has_path, NULL,
+		NULL},
+	{"406", "NotAcceptable", "Something else than JSON is asked for.", any_route, NULL, NULL},
+	{"409", "Conflict", "It contradicts what is there.", is_change, NULL, NULL},
+	{"412", "PreconditionFailed", "It is not what If-Match names.", is_change, NULL, NULL},
+	{"413", "ContentTooLarge", "The body is too long.", has_body, NULL, NULL},
+	{"415", "UnsupportedMediaType", "The body is no JSON in UTF-8.", has_body, NULL, NULL},
+	{"429", "TooManyRequests", "The caller must wait.", any_route, "Retry-After",
+		"Seconds to wait before another try."},
+	{"500", "InternalError", "A fault of the server.", any_route, NULL, NULL},
+	{"503", "Unavailable", "A part is away, or full; it may be tried again.", any_route, NULL,
+		NULL},
 };
 
 const struct doc_failure *doc_failures(size_t *ret_count)

@@ -128,6 +128,11 @@ static void all_failures(struct buf *out)
 	for (size_t i = 0; i < count; i++) {
 		doc_open(out, failures[i].name);
 		doc_text(out, "description", failures[i].doc);
+		if (failures[i].header != NULL) {
+			doc_open(out, "headers");
+			doc_header(out, failures[i].header, failures[i].header_doc);
+			doc_shut(out);
+		}
 		doc_content(out, "application/problem+json", "Problem");
 		doc_shut(out);
 	}

@@ -86,3 +86,17 @@ uint32_t utf8_next(struct bytes *text)
 	text->len -= len;
 	return c;
 }
+
+bool utf8_plain(struct bytes text)
+{
+	if (!utf8_valid(text)) {
+		return false;
+	}
+	while (text.len > 0) {
+		uint32_t c = utf8_next(&text);
+		if (c < 0x20 || (c >= 0x7f && c <= 0x9f)) {
+			return false;
+		}
+	}
+	return true;
+}

@@ -24,5 +24,8 @@ static inline bool utf8_complete(const struct utf8_state *state)
 bool utf8_valid(struct bytes text);
 /* Decodes one character of valid text, advancing *text. */
 uint32_t utf8_next(struct bytes *text);
+/* Whole text without control characters (C0 with line ends and tabs, DEL, C1): what can be a name,
+ * and does nothing to a terminal. */
+bool utf8_plain(struct bytes text);
 
 #endif

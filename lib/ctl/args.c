@@ -25,7 +25,9 @@ static int refuse_range(struct arena *arena, const struct ctl_arg *arg, const ch
 	if (arg->kind == CTL_ARG_FLAG) {
 		*ret_why = arena_printf(arena, "%s must be true or false", arg->name);
 	} else if (arg->kind == CTL_ARG_PAIR) {
-		*ret_why = arena_printf(arena, "%s must be an object of texts", arg->name);
+		*ret_why = arena_printf(arena,
+			"%s must be at most %d texts without control characters by names",
+			arg->name, REPEAT_MAX);
 	} else if (arg->kind == CTL_ARG_NUMBER || arg->kind == CTL_ARG_DURATION) {
 		*ret_why = arena_printf(arena, "%s must be a %s from %lld to %lld", arg->name,
 			arg->kind == CTL_ARG_NUMBER ? "whole number" : "time in milliseconds", min,
@@ -34,25 +36,16 @@ static int refuse_range(struct arena *arena, const struct ctl_arg *arg, const ch
 		*ret_why =
 			arena_printf(arena, "%s must be %s", arg->name, list_choices(arena, arg));
 	} else if (arg->repeatable) {
-		*ret_why = arena_printf(arena, "%s must be a list of texts of %lld to %lld bytes",
-			arg->name, min, text_max);
+		*ret_why = arena_printf(arena,
+			"%s must be at most %d texts of %lld to %lld bytes of UTF-8 without "
+			"control characters",
+			arg->name, REPEAT_MAX, min, text_max);
 	} else {
 		*ret_why = arena_printf(arena,
 			"%s must be %lld to %lld bytes of UTF-8 without control characters",
 			arg->name, min, text_max);
 	}
 	return ERR_USAGE;
-}
-
-static bool has_controls(struct bytes text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.ptr[i];
-		if (c < 0x20 || c == 0x7f) {
-			return true;
-		}
-	}
-	return false;
 }
 
 static bool is_choice(const struct ctl_arg *arg, struct bytes text)
@@ -73,7 +66,7 @@ static bool text_fits(const struct ctl_arg *arg, const struct value *value)
 	size_t max = (size_t)(arg->max != 0 ? arg->max : TEXT_MAX);
 	return value->kind == VALUE_TEXT && !value->bad_text &&
 	       value->text.len >= (size_t)arg->min && value->text.len <= max &&
-	       !has_controls(value->text) && utf8_valid(value->text) && is_choice(arg, value->text);
+	       utf8_plain(value->text) && is_choice(arg, value->text);
 }
 
 static bool pairs_fit(const struct ctl_arg *arg, const struct value *value)
@@ -86,7 +79,7 @@ static bool pairs_fit(const struct ctl_arg *arg, const struct value *value)
 		const struct value name = value_text(member->name);
 		const struct value *text = &member->value;
 		if (!text_fits(arg, &name) || text->kind != VALUE_TEXT || text->bad_text ||
-			text->text.len > TEXT_MAX || has_controls(text->text)) {
+			text->text.len > TEXT_MAX || !utf8_plain(text->text)) {
 			return false;
 		}
 	}

@@ -1,5 +1,5 @@
 # The benchmark: `make bench` builds its programs and chatd, measures, prints a table and writes $(OUT)/bench.json. It
-# takes about five minutes and judges nothing: the check does not run it. BENCH_ARGS are those of tests/bench/run.js.
+# takes some six minutes and judges nothing: the check does not run it. BENCH_ARGS are those of tests/bench/run.js.
 
 BENCH_LOAD_OBJ := $(patsubst %.c,$(O)/%.o,$(sort $(wildcard tests/bench/load*.c tests/bench/bench_*.c)))
 BENCH_PEER_SRC := $(wildcard tests/bench/aspnet/*.cs tests/bench/aspnet/*.csproj)

@@ -1,5 +1,6 @@
 /* The client of the benchmark: puts one kind of load on a server and prints, as a line of JSON,
- * what that cost the server's process. It speaks to chatd and to the floor alike. --help says more.
+ * what that cost the server's process. It speaks to chatd, the floor and ASP.NET Core alike. --help
+ * says more.
  */
 #include "tests/bench/load.h"
 

@@ -18,13 +18,13 @@ const { ROWS } = require('./rows');
 
 const number = (n) => (n === undefined ? '' : n.toFixed(n < 10 ? 2 : 1));
 const isRatio = (row) => row.floor !== undefined && !row.per_send_on_top;
-const FIGURE = (row) => (row.floor === undefined ? '' : `${number(row.figure)}${isRatio(row) ? 'x' : ''}`);
+const figureText = (row) => (row.floor === undefined ? '' : `${number(row.figure)}${isRatio(row) ? 'x' : ''}`);
 const COLUMNS = [
   ['', 50, (row) => row.name],
   ['unit', 20, (row) => row.unit],
   ['chatd', 8, (row) => number(row.chatd)],
   ['floor', 8, (row) => number(row.floor)],
-  ['figure', 8, FIGURE],
+  ['figure', 8, figureText],
   ['goal', 9, (row) => (row.goal === undefined ? '' : `<= ${row.goal}${isRatio(row) ? 'x' : ''}`)],
   ['', 4, (row) => (row.goal === undefined || row.error ? '' : row.met ? 'yes' : 'NO')],
   ['ASP.NET', 8, (row) => number(row.peer)],

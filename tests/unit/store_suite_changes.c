@@ -198,6 +198,8 @@ static void a_deleted_room_is_gone_at_once(void **state)
 	assert_int_equal(test_status(t, &status), 0);
 	assert_int_equal(status.rooms, 1);
 	assert_int_equal(status.messages, 2);
+	struct store_user_erase erase = {.user = test_user(2)}; /* he is in no room any more */
+	assert_int_equal(ask_user_erase(t, &erase), 0);
 	test_room(t, "a", 1); /* the alias is free */
 }
 

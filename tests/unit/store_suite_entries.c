@@ -258,6 +258,22 @@ static void a_deletion_takes_all_that_was_said(void **state)
 	assert_int_equal(test_row(t, room, items[1].seq).deleted_ms, 0);
 }
 
+/* A message of another kind may name one as well, as an answer does. */
+static void an_answer_outlives_what_it_answers(void **state)
+{
+	struct store_test *t = suite_test(state);
+	struct uuid room = test_room(t, "a", 1);
+	uint64_t seq = test_send(t, room, test_user(1), "1", "question");
+	struct append_item answer = test_item(room, test_user(1), "2", "answer");
+	struct append_item end = removal(room, 1, seq);
+
+	answer.ref_seq = seq;
+	assert_int_equal(test_outcome(t, &answer), APPEND_STORED);
+	assert_int_equal(test_outcome(t, &end), APPEND_STORED);
+	assert_bytes(test_row(t, room, answer.seq).content, "answer");
+	assert_int_equal(test_row(t, room, answer.seq).deleted_ms, 0);
+}
+
 static void what_is_deleted_stays_so(void **state)
 {
 	struct store_test *t = suite_test(state);
@@ -363,6 +379,7 @@ int store_suite_entries(const struct suite_backend *backend)
 		SUITE_TEST(what_kind_can_be_changed, backend),
 		SUITE_TEST(entries_are_no_targets, backend),
 		SUITE_TEST(a_deletion_takes_all_that_was_said, backend),
+		SUITE_TEST(an_answer_outlives_what_it_answers, backend),
 		SUITE_TEST(what_is_deleted_stays_so, backend),
 		SUITE_TEST(a_repeated_change_gets_the_first_answer, backend),
 		SUITE_TEST(archived_rooms_take_no_changes, backend),

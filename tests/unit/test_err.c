@@ -66,7 +66,8 @@ static void test_every_row(void **state)
 
 static void test_unknown(void **state)
 {
-	static const int unknown[] = {0, 1, 400, ERR_NOT_ACCEPTABLE - 1, -2147483647 - 1, 2147483647};
+	static const int unknown[] = {
+		0, 1, 400, ERR_NOT_ACCEPTABLE - 1, -2147483647 - 1, 2147483647};
 	(void)state;
 	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
 		assert_string_equal(err_code(unknown[i]), "internal");

@@ -1,5 +1,5 @@
-/* Prints the tables of the three doors as JSON: which operation each row starts, and what that needs. So
- * the tests of authorization know all there is to try. */
+/* Prints the tables of the three doors as JSON: which operation each row starts, and what that
+ * needs. So the tests of authorization know all there is to try. */
 #include <stdio.h>
 
 #include "chatd/control/methods.h"
