@@ -269,10 +269,8 @@ static int read_bounds(struct check *check)
 	check->warn_us = (uint64_t)ctl_args_number(args, "warn", 0) * 1000;
 	check->crit_us = (uint64_t)ctl_args_number(args, "crit", 0) * 1000;
 	if (check->crit_us != 0 && check->warn_us > check->crit_us) {
-		int err = failure_set(check->cmd->failure, ERR_USAGE, NULL,
+		return failure_set(check->cmd->failure, ERR_USAGE, NULL,
 			"--warn is a longer time than --crit");
-		check->cmd->failure->exit = CMD_CHECK_UNKNOWN;
-		return err;
 	}
 	return 0;
 }

@@ -1,9 +1,12 @@
 /* chatctl: the operator's hand on chatd. */
+#include <errno.h>
+#include <fcntl.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "chatctl/cmd.h"
 #include "chatctl/confirm.h"
@@ -46,44 +49,54 @@ static int run_command(struct cmd *cmd)
 }
 
 /* Explanations and the version: text for people, whatever the format. */
-static int print_text(struct buf *text)
+static int print_text(struct buf *text, struct failure *failure)
 {
 	size_t written = fwrite(text->data, 1, text->len, stdout);
-	bool good = written == text->len && fflush(stdout) == 0;
+	bool good = (written == text->len && fflush(stdout) == 0) || errno == EPIPE;
 	buf_finish(text);
-	return good ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
-/* Ends the output and tells what failed; answers the exit code. */
-static int conclude(struct output *output, struct failure *failure)
-{
-	bool failed = failure->exit != 0;
-	if (failed && !failure->told) {
-		failure_print(failure);
-	}
-	int err = output_finish(output);
-	if (err == ERR_SYSTEM && (!failed || failure->told)) {
+	if (!good) {
+		failure_set(
+			failure, ERR_SYSTEM, NULL, "cannot write the output: %s", strerror(errno));
 		failure_print(failure);
 	}
 	return failure->exit;
 }
 
-/* Failures before there is a command's output. */
-static int conclude_early(const struct options *options, struct failure *failure)
-{
-	struct output *output = NULL;
-	output_create(&output, options, NULL, stdout, failure);
-	int code = conclude(output, failure);
-	output_destroy(&output);
-	return code;
-}
-
-/* Monitoring takes 2 for critical, which a wrong command line is not. */
+/* Monitoring takes 2 for critical, and 1 for a warning: what went wrong with the question is
+ * neither. */
 static void use_plugin_code(const struct invocation *invocation, struct failure *failure)
 {
 	if (invocation->group != NULL && strcmp(invocation->group->name, "check") == 0) {
 		failure->exit = CMD_CHECK_UNKNOWN;
 	}
+}
+
+/* Ends the output and tells what failed; answers the exit code. */
+static int conclude(
+	const struct invocation *invocation, struct output *output, struct failure *failure)
+{
+	int code = failure->exit;
+	bool told = failure->told;
+	if (code != 0 && !told) {
+		failure_print(failure);
+	}
+	int err = output_finish(output);
+	if (err == ERR_SYSTEM && (code == 0 || told)) {
+		use_plugin_code(invocation, failure);
+		failure_print(failure);
+		code = failure->exit;
+	}
+	return code;
+}
+
+/* Failures before there is a command's output. */
+static int conclude_early(const struct invocation *invocation, struct failure *failure)
+{
+	struct output *output = NULL;
+	output_create(&output, &invocation->options, NULL, stdout, failure);
+	int code = conclude(invocation, output, failure);
+	output_destroy(&output);
+	return code;
 }
 
 /* Whoever is told that the command line is wrong is told where to look. */
@@ -107,7 +120,7 @@ static int run_invocation(struct invocation *invocation, struct failure *failure
 	if (err < 0) {
 		use_plugin_code(invocation, failure);
 		use_hint(invocation, failure);
-		return conclude_early(&invocation->options, failure);
+		return conclude_early(invocation, failure);
 	}
 	err = confirm_command(invocation, failure);
 	if (err == 0) {
@@ -116,9 +129,13 @@ static int run_invocation(struct invocation *invocation, struct failure *failure
 	if (err == 0) {
 		err = run_command(&cmd);
 	}
-	use_hint(invocation, failure);
+	if (err < 0 && failure->exit != 0) {
+		use_plugin_code(invocation, failure);
+		use_hint(invocation, failure);
+	}
 	/* ERR_CLOSED without a failure: nobody reads the output any more, which is no error. */
-	int code = err < 0 && failure->exit == 0 ? EXIT_SUCCESS : conclude(cmd.output, failure);
+	int code = err < 0 && failure->exit == 0 ? EXIT_SUCCESS
+						 : conclude(invocation, cmd.output, failure);
 	output_destroy(&cmd.output);
 	return code;
 }
@@ -132,15 +149,15 @@ static int run(struct arena *arena, int argc, char **argv)
 	if (err < 0) {
 		use_plugin_code(&invocation, &failure);
 		use_hint(&invocation, &failure);
-		return conclude_early(&invocation.options, &failure);
+		return conclude_early(&invocation, &failure);
 	}
 	if (invocation.options.version) {
 		buf_append_str(&text, "chatctl " CHATD_VERSION "\n");
-		return print_text(&text);
+		return print_text(&text, &failure);
 	}
 	if (invocation.options.help) {
 		help_write(&invocation, &text);
-		return print_text(&text);
+		return print_text(&text, &failure);
 	}
 	return run_invocation(&invocation, &failure);
 }
@@ -154,8 +171,20 @@ static void set_locale(void)
 	}
 }
 
+/* A stream that is closed must not give its number to a socket, which would get what is printed.
+ * Reading from it is at the end at once, writing to it is an error. */
+static void fill_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) < 0) {
+			return;
+		}
+	}
+}
+
 int main(int argc, char **argv)
 {
+	fill_streams();
 	set_locale();
 	signal(SIGPIPE, SIG_IGN);
 	struct arena *arena = arena_create(8192);

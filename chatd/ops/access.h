@@ -20,7 +20,8 @@ struct room_access {
 int access_find(struct op *op, struct room_access *access, struct bytes ref);
 /* The same, always from the store (for what a room's row says). */
 int access_read(struct op *op, struct room_access *access, struct bytes ref);
-/* The same for one who acts for the operator, whoever he is: every room, and the role of an Owner. */
+/* The same for one who acts for the operator, whoever he is: every room, and the role of an Owner.
+ */
 int access_read_any(struct op *op, struct room_access *access, struct bytes ref);
 /* After access_find() or access_read(), in the next step: 0, or ERR_NOT_FOUND with one and the same
  * text for rooms that are missing and rooms that the caller may not see. */

@@ -155,6 +155,11 @@ static bool is_change(const struct rest_route *route)
 	return route->method != HTTP1_GET;
 }
 
+static bool is_conditional(const struct rest_route *route)
+{
+	return (route->flags & REST_MOMENT) == 0;
+}
+
 static const struct doc_failure failures[] = {
 	{"400", "BadRequest", "Something is malformed, unknown or out of range.", any_route, NULL,
 		NULL},
@@ -165,7 +170,7 @@ static const struct doc_failure failures[] = {
 		NULL},
 	{"406", "NotAcceptable", "Something else than JSON is asked for.", any_route, NULL, NULL},
 	{"409", "Conflict", "It contradicts what is there.", is_change, NULL, NULL},
-	{"412", "PreconditionFailed", "It is not what If-Match names.", is_change, NULL, NULL},
+	{"412", "PreconditionFailed", "It is not what If-Match names.", is_conditional, NULL, NULL},
 	{"413", "ContentTooLarge", "The body is too long.", has_body, NULL, NULL},
 	{"415", "UnsupportedMediaType", "The body is no JSON in UTF-8.", has_body, NULL, NULL},
 	{"429", "TooManyRequests", "The caller must wait.", any_route, "Retry-After",

@@ -26,7 +26,7 @@ static int refuse_range(struct arena *arena, const struct ctl_arg *arg, const ch
 		*ret_why = arena_printf(arena, "%s must be true or false", arg->name);
 	} else if (arg->kind == CTL_ARG_PAIR) {
 		*ret_why = arena_printf(arena,
-			"%s must be at most %d texts without control characters by names",
+			"%s must be an object of 1 to %d texts without control characters",
 			arg->name, REPEAT_MAX);
 	} else if (arg->kind == CTL_ARG_NUMBER || arg->kind == CTL_ARG_DURATION) {
 		*ret_why = arena_printf(arena, "%s must be a %s from %lld to %lld", arg->name,
@@ -37,7 +37,7 @@ static int refuse_range(struct arena *arena, const struct ctl_arg *arg, const ch
 			arena_printf(arena, "%s must be %s", arg->name, list_choices(arena, arg));
 	} else if (arg->repeatable) {
 		*ret_why = arena_printf(arena,
-			"%s must be at most %d texts of %lld to %lld bytes of UTF-8 without "
+			"%s must be a list of 1 to %d texts of %lld to %lld bytes of UTF-8 without "
 			"control characters",
 			arg->name, REPEAT_MAX, min, text_max);
 	} else {

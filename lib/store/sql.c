@@ -80,10 +80,8 @@ static const struct sql_row statements[SQL_COUNT] = {
 	[SQL_MESSAGE_ADD] = {"INSERT INTO messages (room_id, seq, sent_at, sender_id, client_key,"
 			     " body_hash, epoch_no, type, ref_seq, encrypted, client_message_id,"
 			     " content, nonce, auth_tag, attachment)"
-			     " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
-			     " ?15 WHERE EXISTS (SELECT 1 FROM participants"
-			     " WHERE room_id = ?1 AND user_id = ?4)"
-			     " ON CONFLICT (room_id, client_key) DO NOTHING"},
+			     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
+			     " ?15) ON CONFLICT (room_id, client_key) DO NOTHING"},
 	[SQL_MESSAGE_BY_KEY] = {"SELECT seq, sent_at, body_hash, epoch_no FROM messages"
 				" WHERE room_id = ?1 AND client_key = ?2"},
 	[SQL_PAGE_HEAD] = {"SELECT last_seq, (SELECT min(m.seq) FROM messages m"

@@ -96,9 +96,16 @@ int sqlite_append_insert(
 {
 	struct sqlite_stmt *stmt = sqlite_stmt(connection->db, SQL_MESSAGE_ADD);
 	int64_t changed = 0;
+	enum member_role role;
 
+	/* Asked apart: with a SELECT in it the INSERT would copy every page that it changes, to be
+	 * able to undo itself alone. One row of VALUES is checked before anything is written. */
+	int err = sqlite_role(connection->db, &item->room, &item->sender, &role);
+	if (err != 0 || role == ROLE_NONE) {
+		return err;
+	}
 	sqlite_append_bind(connection, stmt, item, head, head->sent_ms);
-	int err = sqlite_run(stmt, &changed);
+	err = sqlite_run(stmt, &changed);
 	if (err != 0 || changed == 0) {
 		return err;
 	}

@@ -214,7 +214,8 @@ static int judge_role(
 	if (err != 0) {
 		return err;
 	}
-	bool below = by == ROLE_ADMIN && role < ROLE_ADMIN && req->role < ROLE_ADMIN;
+	bool self = req->actor.has_by && uuid_eq(&req->actor.by, &req->user);
+	bool below = by == ROLE_ADMIN && req->role <= ROLE_ADMIN && (role < ROLE_ADMIN || self);
 	if ((by != ROLE_OWNER && !below) || req->row.type == ROOM_DIRECT) {
 		return ERR_FORBIDDEN;
 	}

@@ -101,8 +101,8 @@ struct store_member_list {
 	uint64_t member_version; /* of the room, in the same snapshot */
 };
 
-/* Gives a participant another role; raises member_version. An actor must be Owner, or Admin where
- * the old and the new role are below his own. ERR_NOT_MEMBER: the user is none; ERR_CONFLICT: he is
+/* Gives a participant another role; raises member_version. An actor must be Owner, or Admin who
+ * makes a Member Admin, or himself Member. ERR_NOT_MEMBER: the user is none; ERR_CONFLICT: he is
  * the last Owner; ERR_FORBIDDEN also in Direct rooms. */
 struct store_member_role {
 	struct store_call call;

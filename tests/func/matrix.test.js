@@ -149,7 +149,7 @@ const RULES = {
   room_update: 'roomAdmin',
   room_delete: 'owner',
   'member_add another': 'roomAdmin',
-  "member_role another's": 'owner',
+  "member_role another's": 'roomAdmin',
   'member_remove another': 'roomAdmin',
   "message_edit another's": 'never',
   "message_delete another's": 'roomAdmin',

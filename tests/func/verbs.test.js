@@ -113,8 +113,8 @@ test('a verb or a group that is misspelt: the nearest one', async () => {
 const UNITS = [['d', 86400000n], ['h', 3600000n], ['m', 60000n], ['s', 1000n], ['ms', 1n]];
 // As ranges show it: the largest unit that has no rest.
 function duration(ms) {
-  const [unit, size] = ms === 0n ? UNITS[3] : UNITS.find(([, one]) => ms % one === 0n);
-  return `${ms / size}${unit}`;
+  const [unit, size] = UNITS.find(([, one]) => ms % one === 0n);
+  return ms === 0n ? '0' : `${ms / size}${unit}`;
 }
 
 function* wrongNumbers(arg) {

@@ -116,7 +116,7 @@ static enum http_decision on_head(void *ctx, struct http_exchange *x, size_t *bo
 	return x->path.len > 1 && x->path.ptr[1] == 'n' ? HTTP_ANSWER_NOW : HTTP_READ_BODY;
 }
 
-static const struct http_handler handler = {on_head, on_request};
+static const struct http_handler handler = {.on_head = on_head, .on_request = on_request};
 
 static void read_all(struct peer *peer)
 {

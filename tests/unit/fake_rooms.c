@@ -363,7 +363,8 @@ static int judge_role(struct fake_room *room, const struct store_member_role *re
 	if (err != 0) {
 		return err;
 	}
-	bool below = by == ROLE_ADMIN && role < ROLE_ADMIN && req->role < ROLE_ADMIN;
+	bool self = req->actor.has_by && uuid_eq(&req->actor.by, &req->user);
+	bool below = by == ROLE_ADMIN && req->role <= ROLE_ADMIN && (role < ROLE_ADMIN || self);
 	if ((by != ROLE_OWNER && !below) || room->row.type == ROOM_DIRECT) {
 		return ERR_FORBIDDEN;
 	}

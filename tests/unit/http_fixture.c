@@ -96,6 +96,9 @@ static void on_request(void *ctx, struct http_exchange *x)
 		http_abort(x);
 	} else if (path_is(x, "/empty")) {
 		http_respond(x, 404, NULL, "X-One: 1\r\nX-Two: 2\r\n", BYTES_NONE);
+	} else if (path_is(x, "/always")) {
+		x->extra = "X-Always: 0\r\n";
+		http_respond(x, 204, NULL, "X-One: 1\r\n", BYTES_NONE);
 	} else if (path_is(x, "/none")) {
 		http_respond(x, 204, "text/plain", NULL, BYTES_LIT("never sent"));
 	} else if (path_is(x, "/big")) {
@@ -117,7 +120,22 @@ static enum http_decision on_head(void *ctx, struct http_exchange *x, size_t *bo
 	return path_is(x, "/now") || path_is(x, "/upgrade") ? HTTP_ANSWER_NOW : HTTP_READ_BODY;
 }
 
-static const struct http_handler handler = {.on_head = on_head, .on_request = on_request};
+static const char *fail_body(void *ctx, int status, const char *text, struct buf *body)
+{
+	struct http_fixture *f = ctx;
+	if (f->fail_type != NULL) {
+		buf_printf(body, "<%d: %s>", status, text);
+		return f->fail_type;
+	}
+	buf_append_str(body, text);
+	return "text/plain";
+}
+
+static const struct http_handler handler = {
+	.on_head = on_head,
+	.on_request = on_request,
+	.fail_body = fail_body,
+};
 
 void http_connect_early(struct http_fixture *f, struct bytes early)
 {

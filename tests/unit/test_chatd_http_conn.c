@@ -44,9 +44,27 @@ static void plain_requests(void **state)
 	http_expect(f, "HTTP/1.1 204 No Content\r\n" DATE "Content-Type: text/plain\r\n\r\n");
 	http_talk(f, "HEAD /h HTTP/1.1\r\nHost: h\r\n\r\n");
 	http_expect(f, OK(PLAIN("9"), ""));
-	assert_int_equal(f->metrics.http_requests, 5);
+	http_talk(f, "GET /always HTTP/1.1\r\nHost: h\r\n\r\n");
+	http_expect(f, "HTTP/1.1 204 No Content\r\n" DATE "X-Always: 0\r\nX-One: 1\r\n\r\n");
+	assert_int_equal(f->metrics.http_requests, 6);
 	assert_int_equal(http_server_count(f->server), 1);
 	assert_false(f->closed);
+}
+
+static void refusals_in_the_handlers_words(void **state)
+{
+	struct http_fixture *f = *state;
+	f->fail_type = "text/x";
+	http_talk(f, "GET /%00 HTTP/1.1\r\nHost: h\r\n\r\n");
+	http_expect(f, "HTTP/1.1 400 Bad Request\r\n" DATE
+		       "Content-Type: text/x\r\nContent-Length: 31\r\nConnection: close\r\n\r\n"
+		       "<400: malformed request target>");
+	assert_true(f->closed);
+	http_reconnect(f);
+	http_talk(f, "POST /small HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n");
+	http_expect(f, "HTTP/1.1 413 Content Too Large\r\n" DATE
+		       "Content-Type: text/x\r\nContent-Length: 29\r\nConnection: close\r\n\r\n"
+		       "<413: The body is too large.>");
 }
 
 static void keep_alive_rules(void **state)
@@ -345,6 +363,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, http_setup, http_teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(plain_requests),
+		CASE(refusals_in_the_handlers_words),
 		CASE(keep_alive_rules),
 		CASE(pipelining),
 		CASE(pipelining_while_pending),

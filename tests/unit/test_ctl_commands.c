@@ -11,6 +11,11 @@
 #include "lib/ctl/commands.h"
 #include "lib/value/json.h"
 
+#define BAD_MEMBERS \
+	"member must be a list of 1 to 1000 texts of 1 to 256 bytes of UTF-8 without control " \
+	"characters"
+#define BAD_CLAIMS "claim must be an object of 1 to 1000 texts without control characters"
+
 static int arena_setup(void **state)
 {
 	*state = arena_create(0);
@@ -126,6 +131,8 @@ static void test_args(void **state)
 			"room must be 1 to 256 bytes of UTF-8 without control characters"},
 		{"room show", "{\"room\":\"a\\u0007\"}",
 			"room must be 1 to 256 bytes of UTF-8 without control characters"},
+		{"room show", "{\"room\":\"a\\u009b2J\"}",
+			"room must be 1 to 256 bytes of UTF-8 without control characters"},
 		{"room show", "{\"room\":\"\\ud800\"}",
 			"room must be 1 to 256 bytes of UTF-8 without control characters"},
 		{"room show", "{\"room\":7}",
@@ -136,12 +143,9 @@ static void test_args(void **state)
 			"\"member\":[\"a\",\"b\"]}",
 			NULL},
 		{"room create", "{\"name\":\"n\",\"private\":1}", "private must be true or false"},
-		{"room create", "{\"name\":\"n\",\"member\":\"a\"}",
-			"member must be a list of texts of 1 to 256 bytes"},
-		{"room create", "{\"name\":\"n\",\"member\":[]}",
-			"member must be a list of texts of 1 to 256 bytes"},
-		{"room create", "{\"name\":\"n\",\"member\":[\"a\",\"\"]}",
-			"member must be a list of texts of 1 to 256 bytes"},
+		{"room create", "{\"name\":\"n\",\"member\":\"a\"}", BAD_MEMBERS},
+		{"room create", "{\"name\":\"n\",\"member\":[]}", BAD_MEMBERS},
+		{"room create", "{\"name\":\"n\",\"member\":[\"a\",\"\"]}", BAD_MEMBERS},
 		{"history show", "{\"room\":\"a\",\"limit\":1000,\"after\":0}", NULL},
 		{"history show", "{\"room\":\"a\",\"limit\":1001}",
 			"limit must be a whole number from 1 to 1000"},
@@ -153,11 +157,15 @@ static void test_args(void **state)
 			NULL},
 		{"token mint", "{\"user\":\"a\",\"ttl\":999}",
 			"ttl must be a time in milliseconds from 1000 to 31536000000"},
-		{"token mint", "{\"user\":\"a\",\"claim\":{}}", "claim must be an object of texts"},
-		{"token mint", "{\"user\":\"a\",\"claim\":{\"k\":1}}",
-			"claim must be an object of texts"},
-		{"token mint", "{\"user\":\"a\",\"claim\":{\"\":\"v\"}}",
-			"claim must be an object of texts"},
+		{"token mint", "{\"user\":\"a\",\"claim\":{}}", BAD_CLAIMS},
+		{"token mint", "{\"user\":\"a\",\"claim\":{\"k\":1}}", BAD_CLAIMS},
+		{"token mint", "{\"user\":\"a\",\"claim\":{\"k\":\"a\\u001b\"}}", BAD_CLAIMS},
+		{"history replay", "{\"room\":\"a\",\"from\":1,\"webhook\":\"u\",\"stdout\":true}",
+			"webhook and stdout cannot be given together"},
+		{"history replay",
+			"{\"room\":\"a\",\"from\":1,\"webhook\":\"u\",\"connection\":\"c\"}",
+			"connection and webhook cannot be given together"},
+		{"token mint", "{\"user\":\"a\",\"claim\":{\"\":\"v\"}}", BAD_CLAIMS},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct value args;

@@ -102,6 +102,40 @@ static void test_chunks(void **state)
 	assert_int_equal(utf8_next(&rest), '!');
 }
 
+static void test_plain(void **state)
+{
+	static const struct {
+		const char *text;
+		bool plain;
+	} rows[] = {
+		{"", true},
+		{"Gr\xc3\xbc\xc3\x9f"
+		 "e \xf0\x9f\x98\x80 ~",
+			true},
+		{"\xc2\xa0", true}, /* the first behind C1 */
+		{"\xe2\x80\xae", true}, /* writes from right to left, but is no control */
+		{"a\nb", false},
+		{"a\tb", false},
+		{"\x1b[31m", false},
+		{"\x1f", false},
+		{"a\x7f", false},
+		{"\xc2\x80", false},
+		{"a\xc2\x9b"
+		 "2J",
+			false},
+		{"\xc2\x9f", false},
+		{"\x9b", false},
+		{"a\xff", false},
+		{"a\xc3", false},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(utf8_plain(bytes_str(rows[i].text)), rows[i].plain);
+	}
+	assert_true(utf8_plain(BYTES_NONE));
+	assert_false(utf8_plain(bytes_of("a\0b", 3)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -109,6 +143,7 @@ int main(void)
 		cmocka_unit_test(test_invalid),
 		cmocka_unit_test(test_early),
 		cmocka_unit_test(test_chunks),
+		cmocka_unit_test(test_plain),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
