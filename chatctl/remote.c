@@ -9,6 +9,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/err.h"
+#include "lib/ctl/commands.h"
 #include "lib/ctl/frames.h"
 
 #define REQUEST_ID 1
@@ -22,6 +23,7 @@ struct remote {
 	struct buf in;
 	struct arena *arena; /* of one answer */
 	uint64_t deadline_us;
+	bool asked; /* the request was sent */
 };
 
 static void renew_deadline(struct remote *remote)
@@ -40,10 +42,20 @@ static int left_ms(const struct remote *remote)
 	return ms < 3600000 ? (int)ms : 3600000;
 }
 
+/* The request lies in the daemon's socket, and is done when it goes on. */
+static bool may_come_yet(const struct remote *remote)
+{
+	const struct ctl_command *command = ctl_command_named(bytes_str(remote->call->command));
+	return remote->asked && command != NULL && !command->read_only;
+}
+
 static int timed_out(struct remote *remote)
 {
 	return failure_set(remote->failure, ERR_TIMEOUT,
-		"is the daemon stopped or overloaded? --timeout waits longer",
+		may_come_yet(remote) ? "is the daemon stopped or overloaded? It may still do what "
+				       "it was asked; --timeout waits longer"
+				     : "is the daemon stopped or overloaded? --timeout waits "
+				       "longer",
 		"chatd at %s did not answer within %.3g s", remote->path,
 		(double)remote->call->timeout_us / 1e6);
 }
@@ -276,6 +288,7 @@ int remote_call(const struct remote_call *call, struct failure *failure)
 		err = send_request(&remote);
 	}
 	if (err == 0) {
+		remote.asked = true;
 		err = read_answers(&remote);
 	}
 	if (remote.fd >= 0) {

@@ -5,7 +5,9 @@
 #include "chatd/net/http_conn.h"
 #include "chatd/net/listener.h"
 #include "chatd/rest/metrics.h"
+#include "lib/base/log.h"
 #include "lib/conf/conf.h"
+#include "lib/conf/load.h"
 
 struct metrics_door {
 	struct http_server *http;
@@ -16,6 +18,13 @@ static void on_accept(void *ctx, int fd, const char *peer)
 {
 	struct metrics_door *door = ctx;
 	http_server_adopt(door->http, fd, peer);
+}
+
+/* The default is not worth failing for: another chatd of this machine may have it. */
+static bool is_asked_for(const struct conf *conf)
+{
+	const struct conf_key *key = conf_key_find(BYTES_LIT("metrics"), BYTES_LIT("listen"));
+	return conf_origin_of(conf, key)->kind != CONF_FROM_DEFAULT;
 }
 
 int metrics_door_open(struct services *sv, struct metrics_door **ret_door, struct buf *why)
@@ -42,8 +51,12 @@ int metrics_door_open(struct services *sv, struct metrics_door **ret_door, struc
 		sv->loop, buf_bytes(&addresses), on_accept, door, &door->listener, text);
 	buf_finish(&addresses);
 	if (err != 0) {
-		buf_printf(why, "metrics.listen: %s", text);
 		free(door);
+		if (!is_asked_for(sv->conf)) {
+			log_event(LOG_WARN, "no metrics", LOG_STR("why", text));
+			return 0;
+		}
+		buf_printf(why, "metrics.listen: %s", text);
 		return err;
 	}
 	door->http = http_server_create(&params);

@@ -27,6 +27,16 @@ static void allow_origin(const struct services *sv, struct http_exchange *exchan
 	buf_finish(&lines);
 }
 
+/* A preflight of a page that may not call is answered as the real server does without a policy: as
+ * any OPTIONS. */
+static bool may_call(const struct services *sv, const struct http_exchange *exchange)
+{
+	struct buf lines = {0};
+	int err = cors_write_preflight(sv->conf, &exchange->head.headers, HUB_METHODS, &lines);
+	buf_finish(&lines);
+	return err == 0;
+}
+
 static void on_request(void *ctx, struct http_exchange *exchange)
 {
 	struct services *sv = ctx;
@@ -35,7 +45,7 @@ static void on_request(void *ctx, struct http_exchange *exchange)
 	if (!preflight) {
 		allow_origin(sv, exchange);
 	}
-	if (hub && preflight) {
+	if (hub && preflight && may_call(sv, exchange)) {
 		rest_options(sv, exchange, HUB_METHODS);
 	} else if (hub) {
 		hub_endpoint_request(sv, exchange);

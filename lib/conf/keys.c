@@ -218,9 +218,11 @@ const struct conf_key conf_keys[] = {
 	SETTING(control, read_group, read_group, .type = CONF_TEXT, .max = 256, .default_text = "",
 		.doc = "Group whose members may use the read-only control commands."),
 
-	SETTING(metrics, listen, listen, .type = CONF_ADDRESSES, .max = 8, .default_text = "",
+	SETTING(metrics, listen, listen, .type = CONF_ADDRESSES, .max = 8,
+		.default_text = "127.0.0.1:9464",
 		.doc = "Where GET /metrics answers in Prometheus' text format, without "
-		       "authentication; empty: nowhere."),
+		       "authentication; empty: nowhere. Where the default is in use by another "
+		       "program chatd starts without."),
 
 	SETTING(log, level, level, .type = CONF_ENUM, .choices = log_levels, .default_text = "info",
 		.reloadable = true, .doc = "What is logged, and above."),

@@ -184,6 +184,10 @@ int ctl_answer_read(
 		*ret_why = "the answer is neither an item nor the end";
 		return ERR_BAD_REQUEST;
 	}
+	if (item->kind != VALUE_OBJECT) {
+		*ret_why = "an item is no object";
+		return ERR_BAD_REQUEST;
+	}
 	ret_answer->kind = CTL_ITEM;
 	ret_answer->item = *item;
 	return 0;

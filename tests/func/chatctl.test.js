@@ -3,70 +3,15 @@
 
 const assert = require('node:assert');
 const fs = require('node:fs');
-const net = require('node:net');
 const path = require('node:path');
 const { test, after } = require('node:test');
 const { spawn } = require('node:child_process');
 const { run, environment, scratchDir, CHATCTL } = require('./lib/chatd');
+const { Fake, withFake, answering, frame, item, end } = require('./lib/fake_control');
 const { sleep } = require('./lib/util');
 
 const dir = scratchDir();
 after(() => fs.rmSync(dir, { recursive: true }));
-let sockets = 0;
-
-function frame(object) {
-  const json = Buffer.from(typeof object === 'string' ? object : JSON.stringify(object));
-  const head = Buffer.alloc(4);
-  head.writeUInt32BE(json.length);
-  return Buffer.concat([head, json]);
-}
-
-const item = (value) => frame({ v: 1, id: 1, item: value });
-const end = (exit = 0, error = undefined) => frame({ v: 1, id: 1, end: true, exit, error });
-
-// A daemon that calls answer(request, socket) for each request. Requests are kept.
-class Fake {
-  constructor(answer, socket = path.join(dir, `${++sockets}.sock`)) {
-    this.socket = socket;
-    this.requests = [];
-    this.server = net.createServer((connection) => {
-      let input = Buffer.alloc(0);
-      connection.on('error', () => {});
-      connection.on('data', (chunk) => {
-        input = Buffer.concat([input, chunk]);
-        if (input.length < 4 || input.length < 4 + input.readUInt32BE(0)) {
-          return;
-        }
-        const request = JSON.parse(input.subarray(4, 4 + input.readUInt32BE(0)));
-        this.requests.push(request);
-        answer(request, connection);
-      });
-    });
-  }
-
-  listen() {
-    return new Promise((resolve) => this.server.listen(this.socket, () => resolve(this)));
-  }
-
-  close() {
-    this.server.close();
-  }
-
-  chatctl(args, options) {
-    return run(CHATCTL, ['--socket', this.socket, ...args], options);
-  }
-}
-
-async function withFake(answer, body) {
-  const fake = await new Fake(answer).listen();
-  try {
-    return await body(fake);
-  } finally {
-    fake.close();
-  }
-}
-
-const answering = (...frames) => (request, connection) => connection.end(Buffer.concat(frames));
 
 const room = (n) => ({
   id: `00000000-0000-4000-8000-00000000000${n}`, alias: `a${n}`, name: `Room ${n}`, type: 'Group', visibility: 'Public',

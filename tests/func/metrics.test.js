@@ -78,3 +78,18 @@ test('without the setting there is no such listener, and clients\' own has no /m
   assert.strictEqual((await fetch(`http://127.0.0.1:${daemon.port}/metrics`)).status, 404);
   await daemon.stop();
 });
+
+test('the default address is not worth failing for, one that was asked for is', async () => {
+  const server = require('node:net').createServer().listen(9464, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve).once('error', resolve));
+  const chatd = new (require('./lib/chatd').Chatd)();
+  delete chatd.env.CHATD_METRICS_LISTEN;
+  try {
+    await chatd.start();
+    assert.match(chatd.log, /warn no metrics why="listen: 127\.0\.0\.1:9464: .*in use/);
+    await chatd.stop();
+    await assert.rejects(startChatd({ settings: { CHATD_METRICS_LISTEN: '127.0.0.1:9464' } }), /metrics\.listen: listen: 127\.0\.0\.1:9464/);
+  } finally {
+    server.close();
+  }
+});

@@ -79,16 +79,14 @@ function* misspelt(command) {
   const names = [...options(command).map(({ name }) => name), ...Object.keys(GLOBALS)];
   for (const name of names) {
     const wrong = mistype(name);
-    const suggested = name.length > 2 ? `did you mean --${name}?` : 'hint';
-    yield [[...words(command), `--${wrong}`], [`there is no option --${wrong}`, suggested === 'hint' ? '' : suggested]];
+    yield [[...words(command), `--${wrong}`], [`there is no option --${wrong}`, `did you mean --${name}?`]];
   }
   yield [[...words(command), '-Z'], ['there is no option -Z']];
-  yield [[...words(command), '--'], []].slice(0, 0);
 }
 
 for (const command of COMMANDS) {
   test(`${command.name}: what is missing, surplus, or misspelt`, async () => {
-    await judgeAll(command, [...missing(command), ...surplus(command), ...misspelt(command)].filter((one) => one.length));
+    await judgeAll(command, [...missing(command), ...surplus(command), ...misspelt(command)]);
   });
 }
 

@@ -122,16 +122,13 @@ static enum http_decision on_head(void *ctx, struct http_exchange *x, size_t *bo
 
 static const char *fail_body(void *ctx, int status, const char *text, struct buf *body)
 {
-	struct http_fixture *f = ctx;
-	if (f->fail_type != NULL) {
-		buf_printf(body, "<%d: %s>", status, text);
-		return f->fail_type;
-	}
-	buf_append_str(body, text);
-	return "text/plain";
+	const struct http_fixture *f = ctx;
+	buf_printf(body, "<%d: %s>", status, text);
+	return f->fail_type;
 }
 
-static const struct http_handler handler = {
+static const struct http_handler handler = {.on_head = on_head, .on_request = on_request};
+static const struct http_handler wording_handler = {
 	.on_head = on_head,
 	.on_request = on_request,
 	.fail_body = fail_body,
@@ -154,7 +151,7 @@ static void make_server(struct http_fixture *f)
 		.clock = &fixed_clock,
 		.limits = &f->limits,
 		.metrics = &f->metrics,
-		.handler = &handler,
+		.handler = f->fail_type != NULL ? &wording_handler : &handler,
 		.ctx = f};
 	f->server = http_server_create(&params);
 	http_connect_early(f, BYTES_NONE);

@@ -1,8 +1,7 @@
 /* An HTTP server on a real loop with one end of a socket pair, for the tests of chatd/net. The
  * handler serves: /later (kept in pending), /upgrade, /abort, /empty (404 with extra headers),
- * /none (204), /always (204 with headers of both kinds), /big (300,000 bytes), /now (answered without
- * its body), /small (a body of at most 4 bytes), and echoes everything else. Where fail_type is set,
- * it words what the server refuses by itself. */
+ * /none (204), /always (204 with headers of both kinds), /big (300,000 bytes), /now (answered
+ * without its body), /small (a body of at most 4 bytes), and echoes everything else. */
 #ifndef TESTS_UNIT_HTTP_FIXTURE_H
 #define TESTS_UNIT_HTTP_FIXTURE_H
 
@@ -33,7 +32,7 @@ struct http_fixture {
 	unsigned depth; /* of calls of ours that must not nest */
 	unsigned gone;
 	bool answer_when_gone;
-	const char *fail_type; /* media type of "<status: text>"; NULL: as the server does it */
+	const char *fail_type; /* for http_restart(): refusals are "<status: text>" of that type */
 	struct stream *stream; /* of /upgrade */
 	struct buf rest;
 	struct buf upgraded; /* what came after the upgrade */

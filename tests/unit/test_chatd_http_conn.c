@@ -55,6 +55,7 @@ static void refusals_in_the_handlers_words(void **state)
 {
 	struct http_fixture *f = *state;
 	f->fail_type = "text/x";
+	http_restart(f);
 	http_talk(f, "GET /%00 HTTP/1.1\r\nHost: h\r\n\r\n");
 	http_expect(f, "HTTP/1.1 400 Bad Request\r\n" DATE
 		       "Content-Type: text/x\r\nContent-Length: 31\r\nConnection: close\r\n\r\n"

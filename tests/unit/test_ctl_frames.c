@@ -181,12 +181,15 @@ static void test_answers(void **state)
 		int err;
 	} rows[] = {
 		{"{\"v\":1,\"id\":3,\"item\":{\"a\":1}}", 0},
-		{"{\"v\":1,\"item\":null}", 0},
+		{"{\"v\":1,\"item\":{}}", 0},
 		{"{\"v\":1,\"id\":3,\"end\":true,\"exit\":8}", 0},
 		{"{\"v\":1,\"id\":3,\"end\":true,\"exit\":0,\"error\":null}", 0},
 		{"{\"v\":1,\"end\":true,\"exit\":4,\"error\":{\"code\":\"a\",\"message\":\"b\"}}",
 			0},
 		{"{\"v\":3,\"item\":1}", ERR_MISMATCH},
+		{"{\"v\":1,\"item\":null}", ERR_BAD_REQUEST},
+		{"{\"v\":1,\"item\":[{}]}", ERR_BAD_REQUEST},
+		{"{\"v\":1,\"item\":7}", ERR_BAD_REQUEST},
 		{"{\"v\":1,\"id\":3}", ERR_BAD_REQUEST},
 		{"{\"v\":1,\"end\":false}", ERR_BAD_REQUEST},
 		{"{\"v\":1,\"end\":true}", ERR_BAD_REQUEST},

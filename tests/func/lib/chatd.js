@@ -111,6 +111,7 @@ class Chatd {
       CHATD_AUTH_JWT_SECRET: SECRET,
       CHATD_HUB_CREATE_ROOMS: true,
       CHATD_LOG_FORMAT: 'text',
+      CHATD_METRICS_LISTEN: '',
       ...settings,
     };
     this.log = '';
