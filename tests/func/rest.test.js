@@ -306,7 +306,9 @@ test('OPTIONS tells the methods, and browsers what pages may do', async () => {
     assert.match(headers.vary, /\bOrigin\b/);
     for (const Origin of ['https://evil.example', 'null', 'https://app.example.evil', 'http://app.example']) {
       const refused = await ask(path, { ...preflight, Origin });
-      assert.deepStrictEqual([refused.status, refused.headers['access-control-allow-origin']], [403, undefined]);
+      // The hub answers as the real server does where no policy allows the page.
+      const status = path.startsWith('/chathub') ? 401 : 403;
+      assert.deepStrictEqual([refused.status, refused.headers['access-control-allow-origin']], [status, undefined]);
     }
   }
 });
