@@ -41,6 +41,7 @@ struct import {
 	size_t map_count, map_cap;
 	bool unsorted;
 	uint64_t imported, repeated, failed;
+	bool asked; /* the daemon: once at least, so that no line in no room is not called done */
 };
 
 /* ---- numbers ---- */
@@ -141,7 +142,8 @@ static int on_answer(void *ctx, const struct value *item)
 static int batch_send(struct import *import)
 {
 	const struct invocation *invocation = import->cmd->invocation;
-	if (import->rows.count == 0 || invocation->options.dry_run) {
+	bool empty = import->rows.count == 0 && import->asked;
+	if (empty || invocation->options.dry_run) {
 		import->imported += invocation->options.dry_run ? import->rows.count : 0;
 		batch_begin(import);
 		return 0;
@@ -155,6 +157,7 @@ static int batch_send(struct import *import)
 		.timeout_us = invocation->options.timeout_us,
 		.item = on_answer,
 		.ctx = import};
+	import->asked = true;
 	int err = remote_call(&call, import->cmd->failure);
 	progress_update(&import->progress, import->imported + import->repeated, 0);
 	batch_begin(import);

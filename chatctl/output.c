@@ -280,6 +280,9 @@ static void append_csv(struct buf *out, const char *text)
 static int csv_head(struct output *output)
 {
 	struct buf out = {0};
+	if (output->column_count == 0) {
+		return 0;
+	}
 	for (size_t i = 0; i < output->column_count; i++) {
 		buf_append_str(&out, i > 0 ? "," : "");
 		append_csv(&out, output->columns[i]->name);

@@ -43,6 +43,7 @@ struct client {
 	const struct ctl_command *command;
 	char about[AUDIT_ABOUT_SIZE]; /* what it is about */
 	struct op *congested; /* waits for a drain */
+	size_t lost; /* items of the call that no frame holds */
 	bool ended; /* the other side sends no more */
 	bool in_frames; /* inside client_take_frames() */
 };
@@ -51,6 +52,10 @@ static void client_go_on(struct client *client);
 
 static void client_close(struct client *client)
 {
+	if (client->op != NULL) {
+		/* What it changes may still come, and nobody is told. */
+		audit_done(&client->peer, client->call, client->command, client->about, ERR_CLOSED);
+	}
 	op_caller_gone(&client->caller);
 	if (client->congested != NULL) {
 		struct op *op = client->congested;
@@ -83,6 +88,7 @@ static void send_item(struct client *client, const struct value *item)
 	if (ctl_item_write(&frame, client->id, item) != 0) {
 		log_event(LOG_WARN, "item too large for a control frame",
 			LOG_STR("command", client->command->name), LOG_INT("call", client->call));
+		client->lost++;
 	}
 	client_send(client, &frame);
 }
@@ -92,10 +98,17 @@ static void on_op_done(struct op_caller *caller, struct op *op, int err)
 	struct client *client = CONTAINER_OF(caller, struct client, caller);
 	client->op = NULL;
 	audit_done(&client->peer, client->call, client->command, client->about, err);
+	const char *message = err != 0 ? op->message : NULL;
 	if (err == 0 && op->result.kind != VALUE_NULL) {
 		send_item(client, &op->result);
 	}
-	client_end_call(client, err, err != 0 ? op->message : NULL, NULL);
+	if (err == 0 && client->lost > 0) {
+		err = ERR_PARTIAL;
+		message = arena_printf(op->arena,
+			"left out, since larger than a frame of the control socket: %zu",
+			client->lost);
+	}
+	client_end_call(client, err, message, NULL);
 	client_go_on(client);
 }
 
@@ -142,6 +155,7 @@ static void client_start(struct client *client, const struct control_method *met
 		return;
 	}
 	client->op = op;
+	client->lost = 0;
 	op->origin = (struct op_origin){.door = OP_DOOR_CONTROL, .call = client->call};
 	op_start(op, &client->caller, NULL, NULL);
 }

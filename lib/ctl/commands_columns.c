@@ -125,6 +125,7 @@ const struct ctl_column member_columns[] = {
 		.right = true,
 		.doc = "Number of the last message that he has got."},
 	{.name = "muted", .extra = true, .doc = "Whether he wants no notices."},
+	{.name = "roomId", .extra = true, .doc = "UUID."},
 	{0},
 };
 

@@ -11,7 +11,7 @@ const { startChatd, scratchDir, environment, CHATD, CHATCTL } = require('./lib/c
 const { RawHub } = require('./lib/hub');
 const { RawConnection, request, requestBytes, negotiate } = require('./lib/http');
 const { SECRET, signToken, userToken, userId } = require('./lib/token');
-const { eventually, within } = require('./lib/util');
+const { eventually, sleep, within } = require('./lib/util');
 
 const running = [];
 const start = async (options) => {
@@ -157,6 +157,21 @@ test('who changed what by the control socket', async () => {
   ]);
   assert.ok(lines.filter(({ event }) => event === 'control').every(({ uid, pid }) => uid === process.getuid() && pid > 0));
   assert.ok(lines.some(({ event, to }) => event === 'log level' && to === 'warn'));
+});
+
+test('a change is written down although whoever asked for it has gone', async () => {
+  const daemon = await start({ settings: { CHATD_LOG_FORMAT: 'json' } });
+  daemon.child.kill('SIGSTOP');
+  const wrong = await RawConnection.connect(daemon.socket);
+  wrong.write(Buffer.concat([frame({ v: 1, id: 1, command: 'config show', args: {} }),
+    frame({ v: 1, id: 2, command: 'room create', args: { name: 'Orphan', alias: 'orphan' } })]));
+  await sleep(50);
+  wrong.destroy();
+  daemon.child.kill('SIGCONT');
+  await eventually(async () => (await daemon.chatctl(['room', 'show', 'orphan'])).code === 0);
+  await daemon.stop();
+  const changes = jsonLines(daemon.log).filter(({ event }) => event === 'control').map(({ command, about, result }) => [command, about, result]);
+  assert.deepStrictEqual(changes, [['room create', 'name=Orphan alias=orphan', 'closed']]);
 });
 
 test('at info a busy server says nothing of what is usual', async () => {
