@@ -1,9 +1,7 @@
 /* check live, ready, database: what monitoring asks, with the exit codes of a Nagios plugin. */
-#include <inttypes.h>
-#include <stdio.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "chatctl/database.h"
 #include "chatctl/locate.h"
 #include "chatctl/probe.h"
 #include "chatctl/remote.h"
@@ -135,25 +133,6 @@ static void check_ready(struct check *check)
 
 /* ---- the database ---- */
 
-/* The daemon's URL may be relative to where the daemon runs. */
-static struct bytes daemon_url(struct check *check)
-{
-	struct bytes url = bytes_str(check->url);
-	struct bytes scheme = BYTES_LIT("sqlite:");
-	char link[64], folder[4096];
-
-	if (!bytes_starts(url, scheme) || check->url[scheme.len] == '/') {
-		return url;
-	}
-	snprintf(link, sizeof(link), "/proc/%" PRId64 "/cwd", check->pid);
-	ssize_t len = readlink(link, folder, sizeof(folder));
-	if (len <= 0 || (size_t)len >= sizeof(folder)) {
-		return url;
-	}
-	return bytes_str(arena_printf(
-		check->probe.arena, "sqlite:%.*s/%s", (int)len, folder, check->url + scheme.len));
-}
-
 static void find_size(struct check *check, const char *name, const char *what, uint64_t size,
 	enum cmd_check_level level)
 {
@@ -205,10 +184,10 @@ static int find_file(struct check *check, struct bytes *ret_url)
 	const char *url = NULL;
 
 	if (check->url != NULL) {
-		*ret_url = daemon_url(check);
+		*ret_url = bytes_str(database_url_of(check->probe.arena, check->url, check->pid));
 		return 0;
 	}
-	int err = locate_database(&url, &check->cmd->invocation->options, &failure);
+	int err = locate_database(&url, NULL, &check->cmd->invocation->options, &failure);
 	if (err < 0) {
 		probe_find(&check->probe, CMD_CHECK_UNKNOWN, "%s", failure.message);
 		return err;

@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "chatctl/locate.h"
+#include "chatctl/database.h"
 #include "chatctl/progress.h"
 #include "chatctl/text.h"
 #include "lib/base/clock.h"
@@ -26,7 +26,7 @@ static int find_database(struct cmd *cmd, struct bytes *ret_url)
 		*ret_url = given;
 		return 0;
 	}
-	int err = locate_database(&url, &cmd->invocation->options, cmd->failure);
+	int err = database_find(&url, &cmd->invocation->options, cmd->failure);
 	if (err == 0) {
 		*ret_url = bytes_str(url);
 	}

@@ -275,8 +275,9 @@ static int report(struct import *import)
 	value_put(&item, "failed", value_int((int64_t)import->failed));
 	int err = output_item(cmd->output, &item);
 	if (err == 0 && import->failed > 0) {
-		err = failure_set(cmd->failure, ERR_PARTIAL, "mend these lines and import again",
-			"%llu lines were not stored", (unsigned long long)import->failed);
+		err = failure_set(cmd->failure, ERR_PARTIAL, "mend what is wrong and import again",
+			"%llu line%s not stored", (unsigned long long)import->failed,
+			import->failed == 1 ? " was" : "s were");
 	}
 	return err;
 }

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "chatctl/remote.h"
 #include "chatctl/text.h"
@@ -176,8 +177,12 @@ static int run(struct cmd *cmd, bool ping)
 	} else if (invocation->options.dry_run && !invocation->command->read_only) {
 		return print_plan(cmd);
 	}
-	return invocation->options.wait ? wait_and_try(&attempt)
-					: try_once(&attempt, invocation->options.timeout_us);
+	int err = invocation->options.wait ? wait_and_try(&attempt)
+					   : try_once(&attempt, invocation->options.timeout_us);
+	if (err == 0 && output_is_blank(cmd->output) && isatty(STDERR_FILENO)) {
+		fputs("chatctl: there is nothing to show\n", stderr);
+	}
+	return err;
 }
 
 int cmd_remote(struct cmd *cmd)

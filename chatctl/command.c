@@ -31,9 +31,10 @@ static int usage(struct parser *parser, const char *what, const char *word, cons
 						     "did you mean %s?", nearest)
 					   : "see chatctl --help";
 	const struct ctl_command *command = parser->invocation->command;
-	if (nearest == NULL && command != NULL) {
-		hint = arena_printf(
-			parser->invocation->arena, "see chatctl %s --help", command->name);
+	const struct ctl_group *group = parser->invocation->group;
+	if (nearest == NULL && (command != NULL || group != NULL)) {
+		hint = arena_printf(parser->invocation->arena, "see chatctl %s --help",
+			command != NULL ? command->name : group->name);
 	}
 	return failure_set(parser->failure, ERR_USAGE, hint, "%s%s", what, word);
 }

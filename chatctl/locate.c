@@ -81,7 +81,8 @@ static bool is_missing(const char *path)
 	return access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);
 }
 
-int locate_database(const char **ret_url, const struct options *options, struct failure *failure)
+int locate_database(const char **ret_url, bool *ret_named, const struct options *options,
+	struct failure *failure)
 {
 	struct conf *conf = NULL;
 	int err = settings_load(options, &conf, NULL, failure);
@@ -90,10 +91,14 @@ int locate_database(const char **ret_url, const struct options *options, struct 
 	}
 	struct bytes url = bytes_str(conf->database.url);
 	struct bytes scheme = BYTES_LIT("sqlite:");
-	bool in_var = is_unnamed(conf) && bytes_starts(url, scheme) &&
+	bool named = !is_unnamed(conf);
+	bool in_var = !named && bytes_starts(url, scheme) &&
 		      is_missing(conf->database.url + scheme.len) && !is_missing(VAR_DATABASE);
 	*ret_url =
 		in_var ? "sqlite:" VAR_DATABASE : arena_strdup(failure->arena, conf->database.url);
+	if (ret_named != NULL) {
+		*ret_named = named;
+	}
 	conf_unref(&conf);
 	return 0;
 }

@@ -2,6 +2,7 @@
 #ifndef CHATCTL_LOCATE_H
 #define CHATCTL_LOCATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "chatctl/failure.h"
@@ -19,9 +20,10 @@ struct locate {
  * good. */
 int locate_socket(struct locate *locate, const struct options *options, struct failure *failure);
 
-/* The URL of the database as chatd finds it; where nothing names one and there is none at the usual
- * place, but ./var/chatd.db is there: that one. On the failure's arena. 0; ERR_CONFIG where the
- * settings are not good. */
-int locate_database(const char **ret_url, const struct options *options, struct failure *failure);
+/* The URL of the database as chatd finds it, and whether anything names it (ret_named, or NULL);
+ * where nothing does and there is none at the usual place, but ./var/chatd.db is there: that one.
+ * On the failure's arena. 0; ERR_CONFIG where the settings are not good. */
+int locate_database(const char **ret_url, bool *ret_named, const struct options *options,
+	struct failure *failure);
 
 #endif

@@ -374,6 +374,11 @@ static void append_end(const struct output *output, struct buf *out)
 	}
 }
 
+bool output_is_blank(const struct output *output)
+{
+	return output->form == FORM_TABLE && output->items == 0;
+}
+
 int output_flush(struct output *output)
 {
 	bool good = fflush(output->stream) == 0 && !ferror(output->stream);

@@ -8,6 +8,7 @@
 #ifndef CHATCTL_OUTPUT_H
 #define CHATCTL_OUTPUT_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "chatctl/failure.h"
@@ -32,6 +33,8 @@ int output_raw(struct output *output, struct bytes text);
  * ERR_SYSTEM.
  */
 int output_flush(struct output *output);
+/* Whether a table of it has no line so far, so that nothing at all is seen. */
+bool output_is_blank(const struct output *output);
 /* Ends the output, with the failure's JSON where it failed. 0, ERR_CLOSED, ERR_SYSTEM as above. */
 int output_finish(struct output *output);
 

@@ -143,8 +143,10 @@ int webhook_post(
 	CURL *curl = webhook->curl;
 	struct curl_slist *headers = NULL;
 	headers = lib->slist_append(headers, "Content-Type: application/json");
-	headers = lib->slist_append(
-		headers, arena_printf(failure->arena, "Idempotency-Key: %s", key));
+	struct buf line = {0};
+	buf_printf(&line, "Idempotency-Key: %s", key);
+	headers = lib->slist_append(headers, buf_cstr(&line)); /* a copy */
+	buf_finish(&line);
 	lib->easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
 	lib->easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)body.len);
 	lib->easy_setopt(curl, CURLOPT_POSTFIELDS, body.ptr);

@@ -1,7 +1,11 @@
 #include "chatd/control/control.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "chatd/control/audit.h"
 #include "chatd/control/methods.h"
@@ -17,6 +21,8 @@
 
 /* Clients at one time. */
 #define CLIENTS_MAX 256
+/* Who may only look is refused above this, so that who may change things finds a place. */
+#define READERS_MAX 192
 /* An emitting operation waits while so much is queued. */
 #define QUEUED_MAX ((size_t)256 * 1024)
 
@@ -232,7 +238,9 @@ static void client_go_on(struct client *client)
 	client->in_frames = true;
 	client_take_frames(client);
 	client->in_frames = false;
-	if (client->ended && client->op == NULL) {
+	/* What has no end of its own ends with who listens. */
+	bool awaited = client->op != NULL && !client->op->def->endless;
+	if (client->ended && !awaited) {
 		client_close(client);
 		return;
 	}
@@ -291,7 +299,8 @@ static void on_accept(void *ctx, int fd, const char *peer)
 	list_append(&control->clients, &client->node);
 	control->count++;
 	bool known = client->peer.may_read || client->peer.may_write;
-	if (!known || control->count > CLIENTS_MAX) {
+	size_t max = client->peer.may_write ? CLIENTS_MAX : READERS_MAX;
+	if (!known || control->count > max) {
 		refuse(client, known ? ERR_BUSY : ERR_FORBIDDEN,
 			known ? "too many control connections"
 			      : "only root, the daemon's own user, the group chatd and "
@@ -300,6 +309,19 @@ static void on_accept(void *ctx, int fd, const char *peer)
 			BYTES_LIT("connect"), known ? ERR_BUSY : ERR_FORBIDDEN);
 		client_close(client);
 	}
+}
+
+/* /run/chatd is made by whoever starts chatd as a service. */
+static bool folder_is_missing(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char folder[PATH_MAX];
+
+	if (slash == NULL || slash == path || (size_t)(slash - path) >= sizeof(folder)) {
+		return false;
+	}
+	snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
+	return access(folder, F_OK) != 0 && errno == ENOENT;
 }
 
 int control_open(struct services *sv, struct control **ret_control, struct buf *ret_why)
@@ -314,13 +336,31 @@ int control_open(struct services *sv, struct control **ret_control, struct buf *
 		sv->loop, buf_bytes(&address), on_accept, control, &control->listener, why);
 	buf_finish(&address);
 	if (err != 0) {
-		buf_printf(ret_why, "control.socket: %s", why);
+		buf_printf(ret_why, "control.socket: %s%s", why,
+			folder_is_missing(sv->conf->control.socket)
+				? " (make its folder, or set control.socket to another place)"
+				: "");
 		free(control);
 		return err;
 	}
 	peer_prepare_socket(sv->conf);
 	*ret_control = control;
 	return 0;
+}
+
+void control_drop_stalled(struct control *control, uint64_t stalled_us)
+{
+	if (control == NULL) {
+		return;
+	}
+	uint64_t now = loop_now_us(control->sv->loop);
+	LIST_FOREACH (&control->clients, node) {
+		struct client *client = CONTAINER_OF(node, struct client, node);
+		uint64_t since = stream_stalled_since(client->stream);
+		if (client->congested != NULL && since != 0 && now - since >= stalled_us) {
+			client_close(client);
+		}
+	}
 }
 
 void control_close(struct control **control)

@@ -3,6 +3,8 @@
 #ifndef CHATD_CONTROL_CONTROL_H
 #define CHATD_CONTROL_CONTROL_H
 
+#include <stdint.h>
+
 #include "chatd/op/services.h"
 #include "lib/base/bytes.h"
 
@@ -12,6 +14,8 @@ struct control;
  * on failure, the caller finishes it. ERR_EXISTS: a live daemon listens there; ERR_CONFIG: the path
  * is a symbolic link or another kind of file; ERR_SYSTEM. */
 int control_open(struct services *sv, struct control **ret_control, struct buf *ret_why);
+/* The process ends: listings whose reader takes nothing for so long end. NULL is accepted. */
+void control_drop_stalled(struct control *control, uint64_t stalled_us);
 /* Ends all calls; removes the socket. */
 void control_close(struct control **control);
 

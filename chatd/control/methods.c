@@ -125,7 +125,11 @@ static const struct param history_show[] = {
 	TEXT(history_params, "room", room, 0),
 	NUMBER(history_params, "limit", limit),
 	NUMBER(history_params, "before", before),
-	NUMBER(history_params, "after", after),
+	{.name = "after",
+		.kind = PARAM_INT,
+		.flags = PARAM_OPTIONAL,
+		.offset = offsetof(struct history_params, after),
+		.given = PARAM_GIVEN_AT(struct history_params, after_given)},
 };
 
 static const struct param history_export[] = {

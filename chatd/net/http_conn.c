@@ -164,6 +164,10 @@ static int body_take(struct http_conn *conn, struct bytes *input)
 		}
 	}
 	conn->body_got += before - input->len;
+	if (conn->state == HTTP_CONN_BODY && (err == 0 || err == ERR_AGAIN) &&
+		conn->body.left > conn->exchange->body_max - conn->exchange->body_buf.len) {
+		return ERR_TOO_LARGE; /* a chunk that says so before it comes */
+	}
 	if (conn->state == HTTP_CONN_DRAINING && conn->body_got > conn->server->limits.drain_max) {
 		return ERR_TOO_LARGE;
 	}

@@ -74,11 +74,13 @@ struct http_limits {
 	uint64_t body_grace_us; /* a body may take this long, and 1 s for each body_rate bytes */
 	uint64_t body_rate; /* bytes per second, at least 1 */
 	uint64_t send_stall_us; /* an answer that makes no progress for so long is given up */
+	size_t queue_max; /* bytes of all answers that wait to be read; beyond it the connection
+			     with the most is reset. 0: no bound */
 	uint64_t sweep_us; /* how often deadlines are looked at */
 };
 
 /* Default head limits; body 128 KiB, drain 64 KiB, pipeline 16 KiB, header 15 s, idle 130 s, body
- * 5 s and 240 B/s, stall 10 s, sweep 500 ms. */
+ * 5 s and 240 B/s, stall 10 s, no bound of the queues, sweep 500 ms. */
 extern const struct http_limits http_limits_default;
 
 struct http_server_params {
@@ -86,7 +88,8 @@ struct http_server_params {
 	struct stream_pool *pool;
 	const struct clock *clock; /* for the Date header */
 	const struct http_limits *limits; /* copied; NULL: the defaults */
-	struct metrics *metrics; /* http_requests is counted; may be NULL */
+	struct metrics *metrics; /* http_requests and send_memory_dropped are counted; may be NULL
+				  */
 	unsigned number; /* of this server in the process, at most 65535: in the ids */
 	const struct http_handler *handler; /* must outlive the server */
 	void *ctx;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "chatd/net/http_internal.h"
+#include "lib/base/log.h"
+#include "lib/metrics/metrics.h"
 #include "lib/net/stream.h"
 
 #define SECOND_US ((uint64_t)1000000)
@@ -75,6 +77,51 @@ static void sweep_writing(struct http_server *server)
 	}
 }
 
+/* The one with the most in its send queue, or NULL where all are empty; *ret_total: in all. */
+static struct http_conn *find_largest(const struct http_server *server, size_t *ret_total)
+{
+	struct http_conn *largest = NULL;
+	size_t most = 0;
+	*ret_total = 0;
+	for (size_t i = 0; i < HTTP_CONN_CLOSED; i++) {
+		LIST_FOREACH (&server->lists[i], node) {
+			struct http_conn *conn = CONTAINER_OF(node, struct http_conn, node);
+			size_t queued = stream_queued(conn->stream);
+			*ret_total += queued;
+			if (queued > most) {
+				most = queued;
+				largest = conn;
+			}
+		}
+	}
+	return largest;
+}
+
+/* Who reads a little now and then does not stall, and yet holds its answer: all of them together
+ * are bounded. */
+static void bound_queues(struct http_server *server)
+{
+	size_t max = server->limits.queue_max;
+	size_t total;
+	if (max == 0 || stream_pool_queued(server->params.pool) <= max) {
+		return;
+	}
+	for (;;) {
+		struct http_conn *largest = find_largest(server, &total);
+		if (total <= max) {
+			return;
+		}
+		if (server->params.metrics != NULL) {
+			server->params.metrics->send_memory_dropped++;
+		}
+		log_event(LOG_INFO, "slow client dropped", LOG_STR("limit", "send_memory"),
+			LOG_STR("peer", largest->peer),
+			LOG_INT("queued", stream_queued(largest->stream)));
+		stream_reset(&largest->stream);
+		http_conn_destroy(largest);
+	}
+}
+
 static void sweep(void *ctx)
 {
 	struct http_server *server = ctx;
@@ -85,6 +132,7 @@ static void sweep(void *ctx)
 	sweep_bodies(server, HTTP_CONN_BODY);
 	sweep_bodies(server, HTTP_CONN_DRAINING);
 	sweep_writing(server);
+	bound_queues(server);
 	if (server->count > 0) {
 		loop_timer_set(server->sweep, limits->sweep_us);
 	}

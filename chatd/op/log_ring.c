@@ -178,7 +178,7 @@ int log_ring_next(
 	pthread_mutex_lock(&ring->mutex);
 	if (cursor->next < oldest(ring)) {
 		uint64_t gone = gone_above(ring, cursor->level);
-		*ret_lost = gone - cursor->passed;
+		cursor->lost += gone - cursor->passed;
 		cursor->passed = gone;
 		cursor->next = oldest(ring);
 	}
@@ -187,6 +187,8 @@ int log_ring_next(
 		cursor->next++;
 		if (line->level >= cursor->level) {
 			cursor->passed++;
+			*ret_lost = cursor->lost;
+			cursor->lost = 0;
 			buf_append(out, line->text, line->len);
 			err = 0;
 		}

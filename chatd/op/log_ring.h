@@ -31,13 +31,14 @@ struct log_cursor {
 	enum log_level level; /* lines below are passed over */
 	uint64_t next; /* number of the line that is looked at next */
 	uint64_t passed; /* lines at the level or above before it, since the start */
+	uint64_t lost; /* lines that were overwritten before it, and are not told yet */
 };
 /* Before the last so many lines at level or above, or as many as there are. */
 void log_ring_seek(
 	struct log_ring *ring, enum log_level level, size_t lines, struct log_cursor *cursor);
 /* Appends the next line to out: the JSON object of log_format_item(). ret_lost: how many were
  * overwritten before the cursor came to them; out has the one behind them. 0, or ERR_AGAIN where
- * there is none (*ret_lost is 0). */
+ * there is none (*ret_lost is 0: what was lost is told with the next one). */
 int log_ring_next(
 	struct log_ring *ring, struct log_cursor *cursor, struct buf *out, uint64_t *ret_lost);
 

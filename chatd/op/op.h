@@ -65,6 +65,8 @@ struct op_def {
 	void (*gone)(struct op *op);
 	/* It lasts as long as its caller likes: never slow, and the node ends without it. */
 	bool endless;
+	/* It goes page by page at its own or its reader's pace: taking long is not being slow. */
+	bool paced;
 	unsigned needs;
 	const char *doc;
 };

@@ -50,7 +50,7 @@ void op_log_slow(struct op_log *log, const struct op *op, uint64_t took_us)
 {
 	uint64_t slow_us = op->sv->conf->log.slow_us;
 	uint64_t more;
-	if (slow_us == 0 || took_us < slow_us || op->def->endless ||
+	if (slow_us == 0 || took_us < slow_us || op->def->endless || op->def->paced ||
 		!log_rate_allows(&log->slow, loop_now_us(op->sv->loop), &more)) {
 		return;
 	}

@@ -53,13 +53,16 @@ int change_check_name(struct op *op, struct bytes name)
 	return 0;
 }
 
-int change_check_avatar(struct op *op, struct bytes url)
+bool change_is_web_address(struct bytes url)
 {
 	bool web = bytes_starts_nocase(url, BYTES_LIT("https://")) ||
 		   bytes_starts_nocase(url, BYTES_LIT("http://"));
-	bool good = url.len == 0 || (web && url.len <= URL_MAX_BYTES && utf8_plain(url) &&
-					    bytes_find_char(url, ' ') < 0);
-	if (!good) {
+	return web && url.len <= URL_MAX_BYTES && utf8_plain(url) && bytes_find_char(url, ' ') < 0;
+}
+
+int change_check_avatar(struct op *op, struct bytes url)
+{
+	if (url.len > 0 && !change_is_web_address(url)) {
 		return op_fail(op, ERR_BAD_REQUEST,
 			"'avatarUrl' must be an http or https address of at most %d bytes",
 			URL_MAX_BYTES);

@@ -13,7 +13,10 @@ int change_fail(struct op *op, int err);
 int change_user(struct op *op, struct bytes text, struct uuid *ret_id);
 /* What can be no name of a room is an error: 1 to 256 bytes without control characters. */
 int change_check_name(struct op *op, struct bytes name);
-/* An address of a picture: https, http or nothing, at most 2048 bytes. */
+/* https or http, at most 2048 bytes, without blanks and control characters: what clients can show
+ * as a link without being made to run something. */
+bool change_is_web_address(struct bytes url);
+/* An address of a picture: such a one, or nothing. */
 int change_check_avatar(struct op *op, struct bytes url);
 
 #endif

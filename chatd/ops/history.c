@@ -4,6 +4,8 @@
 #include "chatd/room/render.h"
 
 #define PAGE 200
+/* What one page may weigh; what is left out is on the next. */
+#define PAGE_BYTES ((size_t)1024 * 1024)
 /* What is shown where nobody said how much. */
 #define SHOWN 50
 
@@ -11,8 +13,8 @@ struct history {
 	struct room_access access;
 	struct store_page page;
 	uint64_t left; /* messages still wanted */
-	uint64_t until; /* head when it began: an export ends there, however fast the room grows; 0:
-			   not known yet */
+	uint64_t until; /* the last number wanted: at most the head when it began, however fast the
+			   room grows; 0: not known yet */
 };
 
 static int find(struct op *op)
@@ -41,19 +43,24 @@ static int check(struct op *op)
 		return err;
 	}
 	state->page.room = state->access.info.id;
+	state->page.max_bytes = PAGE_BYTES;
 	state->page.before_seq = (uint64_t)params->before;
 	state->page.after_seq = (uint64_t)params->after;
 	state->until = state->access.info.last_seq;
-	/* A limit without a beginning counts from the new end: one page has it all. */
-	state->page.newest = params->limit > 0 && params->after == 0;
+	if (params->before > 0 && (uint64_t)params->before <= state->until) {
+		state->until = (uint64_t)params->before - 1;
+	}
+	/* A limit without a beginning counts from the new end; numbers have no holes. */
+	if (params->after_given != PARAM_PRESENT && state->until > state->left) {
+		state->page.after_seq = state->until - state->left;
+	}
 	return OP_NEXT;
 }
 
 static int read_page(struct op *op)
 {
 	struct history *state = op->state;
-	uint64_t most = state->page.newest ? 1000 : PAGE;
-	state->page.limit = (uint32_t)(state->left < most ? state->left : most);
+	state->page.limit = (uint32_t)(state->left < PAGE ? state->left : PAGE);
 	async_store(op, &state->page.call);
 	state->page.call.arena = arena_create(16384);
 	int err = store_page(op->sv->store, &state->page);
@@ -84,8 +91,8 @@ static int emit_page(struct op *op)
 	}
 	emit_rows(op, state);
 	arena_destroy(&state->page.call.arena);
-	bool last = state->page.newest || state->page.count < state->page.limit ||
-		    state->left == 0 || state->page.after_seq >= state->until;
+	bool whole = state->page.count == state->page.limit || state->page.cut;
+	bool last = !whole || state->left == 0 || state->page.after_seq >= state->until;
 	if (last) {
 		return OP_DONE;
 	}
@@ -119,6 +126,7 @@ const struct op_def op_history = {
 	.state_size = sizeof(struct history),
 	.params_size = sizeof(struct history_params),
 	.release = release,
+	.paced = true,
 	.needs = OP_OPERATOR_READ,
 	.doc = "Read messages of a room, page by page.",
 };
@@ -138,6 +146,7 @@ const struct op_def op_history_show = {
 	.state_size = sizeof(struct history),
 	.params_size = sizeof(struct history_params),
 	.release = release,
+	.paced = true,
 	.needs = OP_OPERATOR_READ,
 	.doc = "Show the last messages of a room, or those around a number.",
 };

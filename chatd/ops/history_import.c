@@ -7,9 +7,10 @@
 #include "chatd/room/render.h"
 #include "lib/base/digest.h"
 #include "lib/base/err.h"
-#include "lib/value/json.h"
 
 #define BATCH_MAX 1000
+/* Of base64 of 12 and 16 bytes. */
+#define CIPHER_PART_MAX 64
 
 /* One message as it is given. */
 struct imported {
@@ -136,14 +137,41 @@ static uint64_t find_own(const struct op *op, const struct append_item *item)
 	return 0;
 }
 
-static void take_attachment(struct op *op, const struct imported *from, struct append_item *item)
+/* What is looked at as any door looks at it. */
+static const char *take_texts(struct op *op, const struct imported *from, struct append_item *item)
 {
-	struct buf json = {0};
-	if (from->attachment != NULL) {
-		json_write(&json, from->attachment);
-		item->attachment = arena_dup(op->arena, buf_bytes(&json));
+	item->encrypted = from->encrypted_given == PARAM_PRESENT;
+	item->content = item->encrypted ? from->encrypted_content : from->content;
+	item->client_message_id = from->client_message_id;
+	if (posting_check_content(op, item->content, true) != 0 ||
+		(from->client_message_id.len > 0 &&
+			posting_check_id(op, from->client_message_id) != 0) ||
+		(from->attachment != NULL &&
+			posting_set_attachment(op, from->attachment, item) != 0)) {
+		return op->message;
 	}
-	buf_finish(&json);
+	if (!item->encrypted) {
+		return NULL;
+	}
+	item->nonce = from->nonce;
+	item->auth_tag = from->auth_tag;
+	bool good = item->nonce.len <= CIPHER_PART_MAX && posting_is_storable(item->nonce) &&
+		    item->auth_tag.len <= CIPHER_PART_MAX && posting_is_storable(item->auth_tag);
+	return good ? NULL
+		    : arena_printf(op->arena,
+			      "'nonce' and 'authTag' must be texts of at most %d bytes",
+			      CIPHER_PART_MAX);
+}
+
+static const char *take_times(const struct imported *from, struct append_item *item)
+{
+	if (from->sent_ms <= 0 || from->edited_ms < 0 || from->deleted_ms < 0) {
+		return "a time lies before 1970";
+	}
+	item->sent_ms = from->sent_ms;
+	item->edited_ms = from->edited_ms;
+	item->deleted_ms = from->deleted_ms;
+	return NULL;
 }
 
 static const char *take(struct op *op, const struct value *value, struct append_item *item)
@@ -151,6 +179,9 @@ static const char *take(struct op *op, const struct value *value, struct append_
 	const struct history_import *state = op->state;
 	struct imported from = {.type = BYTES_LIT("Text")};
 	struct params_error error;
+	if (value->kind != VALUE_OBJECT) {
+		return "this is no JSON object";
+	}
 	if (params_bind_object(message_form, sizeof(message_form) / sizeof(message_form[0]), value,
 		    &from, &error) != 0) {
 		return params_error_text(op->arena, &error);
@@ -161,27 +192,16 @@ static const char *take(struct op *op, const struct value *value, struct append_
 	if (take_id(&from, item) != 0) {
 		return "'id' is no UUID";
 	}
-	item->encrypted = from.encrypted_given == PARAM_PRESENT;
-	item->content = item->encrypted ? from.encrypted_content : from.content;
-	if (posting_check_content(op, item->content, true) != 0) {
-		return op->message;
-	}
-	if (from.sent_ms <= 0) {
-		return "'sentAt' lies before 1970";
-	}
 	item->room = state->access.info.id;
 	ident_user(from.sender, &item->sender);
 	item->imported = true;
-	item->sent_ms = from.sent_ms;
-	item->edited_ms = from.edited_ms;
-	item->deleted_ms = from.deleted_ms;
 	item->ref_seq = (uint64_t)from.ref_seq;
-	item->nonce = from.nonce;
-	item->auth_tag = from.auth_tag;
-	item->client_message_id = from.client_message_id;
-	take_attachment(op, &from, item);
+	const char *why = take_texts(op, &from, item);
+	if (why == NULL) {
+		why = take_times(&from, item);
+	}
 	store_body_hash(item, item->body_hash);
-	return NULL;
+	return why;
 }
 
 static void on_stored(struct home_call *call, int err)

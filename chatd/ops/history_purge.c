@@ -40,19 +40,29 @@ static int check(struct op *op)
 	return OP_NEXT;
 }
 
+static int purge_fail(struct op *op, int err)
+{
+	const struct history_purge *state = op->state;
+	if (state->purged > 0) {
+		return op_fail(op, ERR_PARTIAL, "%llu messages are gone, then: %s",
+			(unsigned long long)state->purged, err_text(err));
+	}
+	return err == ERR_NOT_FOUND ? access_not_found(op) : err;
+}
+
 static int purge(struct op *op)
 {
 	struct history_purge *state = op->state;
 	async_store(op, &state->purge.call);
 	int err = store_purge(op->sv->store, &state->purge);
-	return err != 0 ? err : OP_WAIT;
+	return err != 0 ? purge_fail(op, err) : OP_WAIT;
 }
 
 static int count(struct op *op)
 {
 	struct history_purge *state = op->state;
 	if (op_error(op) != 0) {
-		return op_error(op) == ERR_NOT_FOUND ? access_not_found(op) : op_error(op);
+		return purge_fail(op, op_error(op));
 	}
 	state->purged += state->purge.purged;
 	return OP_NEXT;
@@ -84,6 +94,7 @@ const struct op_def op_history_purge = {
 	.steps = steps,
 	.state_size = sizeof(struct history_purge),
 	.params_size = sizeof(struct history_purge_params),
+	.paced = true,
 	.needs = OP_OPERATOR_WRITE,
 	.doc = "Delete old messages of a room.",
 };

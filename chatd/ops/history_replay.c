@@ -26,6 +26,7 @@ struct history_replay {
 	struct loop_timer *pause;
 	struct op *op;
 	uint64_t to, sent, first, last;
+	uint64_t passed; /* the last one of the pages that got through; 0: none did */
 	bool reached; /* the connection is there */
 };
 
@@ -138,13 +139,24 @@ static struct outmsg *encode_page(struct op *op)
 	return outmsg_end(&builder);
 }
 
+static int replay_fail(struct op *op, int err, const char *what)
+{
+	const struct history_replay *state = op->state;
+	if (state->passed == 0) {
+		return op_fail(op, err, "%s", what);
+	}
+	return op_fail(op, ERR_PARTIAL,
+		"%s; %llu is the last one that got through: replay again with --from after it",
+		what, (unsigned long long)state->passed);
+}
+
 static int send_page(struct op *op)
 {
 	struct history_replay *state = op->state;
 	const struct history_replay_params *params = op->params;
 	int err = op_error(op);
 	if (err != 0) {
-		return err == ERR_NOT_FOUND ? access_not_found(op) : err;
+		return replay_fail(op, err, err == ERR_NOT_FOUND ? "no such room" : err_text(err));
 	}
 	if (state->page.count == 0) {
 		state->page.after_seq = state->to;
@@ -166,14 +178,12 @@ static int send_page(struct op *op)
 
 static int reply(struct op *op)
 {
-	const struct history_replay *state = op->state;
+	struct history_replay *state = op->state;
 	const struct history_replay_params *params = op->params;
-	if (op_error(op) != 0) {
-		return op_error(op);
-	}
 	if (params->connection.len > 0 && !state->reached) {
-		return op_fail(op, ERR_NOT_FOUND, "no such connection");
+		return replay_fail(op, ERR_NOT_FOUND, "no such connection");
 	}
+	state->passed = state->last;
 	if (state->page.after_seq < state->to) {
 		return OP_AGAIN;
 	}
@@ -193,6 +203,16 @@ static void release(struct op *op)
 	loop_timer_destroy(&state->pause);
 }
 
+/* The caller has gone amid a pause: nobody is waited for. */
+static void gone(struct op *op)
+{
+	struct history_replay *state = op->state;
+	if (state->pause != NULL && loop_timer_armed(state->pause)) {
+		loop_timer_cancel(state->pause);
+		op_resume(op, ERR_CLOSED);
+	}
+}
+
 static const struct op_step steps[] = {
 	{"find", find, 0},
 	{"check", check, 0},
@@ -208,6 +228,8 @@ const struct op_def op_history_replay = {
 	.state_size = sizeof(struct history_replay),
 	.params_size = sizeof(struct history_replay_params),
 	.release = release,
+	.gone = gone,
+	.paced = true,
 	.needs = OP_OPERATOR_WRITE,
 	.doc = "Send stored messages of a room again.",
 };

@@ -20,6 +20,7 @@ struct member {
 	} home;
 	struct store_member_page page;
 	struct op *op;
+	bool changed; /* what was asked for is stored; only the answer is to be read yet */
 };
 
 static void resume(struct home_call *call, int err)
@@ -50,6 +51,16 @@ static int no_participant(struct op *op)
 
 /* ---- the participant as the answer shows him ---- */
 
+/* That nothing was done must not be said any more. */
+static int not_read(struct op *op, int err)
+{
+	const struct member *state = op->state;
+	return state->changed ? op_fail(op, ERR_UNCERTAIN,
+					"it was done, but reading the participant again failed: %s",
+					err_text(err))
+			      : err;
+}
+
 static int read_back(struct op *op)
 {
 	struct member *state = op->state;
@@ -59,7 +70,7 @@ static int read_back(struct op *op)
 	state->page.limit = 1;
 	async_store(op, &state->page.call);
 	int err = store_member_page(op->sv->store, &state->page);
-	return err != 0 ? err : OP_WAIT;
+	return err != 0 ? not_read(op, err) : OP_WAIT;
 }
 
 static int reply(struct op *op)
@@ -69,7 +80,7 @@ static int reply(struct op *op)
 		return access_not_found(op);
 	}
 	if (op_error(op) != 0) {
-		return op_error(op);
+		return not_read(op, op_error(op));
 	}
 	if (state->page.count == 0) { /* gone again meanwhile, or never there */
 		return no_participant(op);
@@ -122,7 +133,7 @@ static int add(struct op *op)
 	join->invited = !is_self(op);
 	join->add.room = state->access.info.id;
 	join->add.user = state->user;
-	join->add.identity = params->user;
+	join->add.identity = is_self(op) ? op->principal->identity : params->user;
 	join->add.role = params->role_given == PARAM_PRESENT ? role_of[params->role] : ROLE_MEMBER;
 	if (is_self(op)) {
 		join->add.public_only = true;
@@ -135,13 +146,14 @@ static int add(struct op *op)
 
 static int added(struct op *op)
 {
-	const struct member *state = op->state;
+	struct member *state = op->state;
 	if (op_error(op) == ERR_FORBIDDEN && state->access.find.room.type == ROOM_DIRECT) {
 		return op_fail(op, ERR_FORBIDDEN, "a direct room has exactly two participants");
 	}
 	if (op_error(op) != 0) {
 		return change_fail(op, op_error(op));
 	}
+	state->changed = true;
 	op->created = state->home.join.add.added;
 	return read_back(op);
 }
@@ -185,9 +197,10 @@ static int set_role(struct op *op)
 
 static int role_set(struct op *op)
 {
-	const struct member *state = op->state;
+	struct member *state = op->state;
 	switch (op_error(op)) {
 	case 0:
+		state->changed = true;
 		return read_back(op);
 	case ERR_CONFLICT:
 		return op_fail(

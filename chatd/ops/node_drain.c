@@ -63,6 +63,9 @@ static int undrain(struct op *op)
 static int reply(struct op *op)
 {
 	const struct node_drain *state = op->state;
+	if (!state->drain) { /* it stopped for the drain */
+		op_start(op_create(op->sv, &op_room_sweep, NULL), NULL, NULL, NULL);
+	}
 	op->result = value_object(op->arena, 2);
 	value_put(&op->result, "draining", value_bool(state->drain));
 	value_put(&op->result, "connections", value_int(state->connections));

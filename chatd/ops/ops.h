@@ -252,6 +252,7 @@ struct history_params {
 	struct bytes room;
 	int64_t limit; /* 0: all */
 	int64_t before, after; /* 0: no bound */
+	enum param_given after_given;
 };
 /* Items: messages, oldest first. limit counts from the new end, unless after is given.
  * op_history_show differs in that no limit means 50. */

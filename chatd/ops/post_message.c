@@ -5,9 +5,6 @@
 #include "chatd/room/rooms.h"
 #include "lib/base/err.h"
 #include "lib/conf/conf.h"
-#include "lib/value/json.h"
-
-#define URL_MAX 2048
 
 struct post_message {
 	struct room_access access;
@@ -22,8 +19,9 @@ static const enum message_type type_of[] = {MESSAGE_TEXT, MESSAGE_IMAGE, MESSAGE
 static const struct param object_form[] = {
 	{.name = "content",
 		.kind = PARAM_TEXT,
+		.flags = PARAM_OPTIONAL,
 		.offset = offsetof(struct post_message_params, content),
-		.doc = "The text; of images and files the caption."},
+		.doc = "The text; of images and files the caption, which may be left out."},
 	{.name = "type",
 		.kind = PARAM_CHOICE,
 		.flags = PARAM_OPTIONAL,
@@ -70,39 +68,16 @@ static int check_text(struct op *op, const struct post_message_params *params)
 	return err;
 }
 
-/* Only what the model knows is stored. */
 static int take_attachment(
 	struct op *op, const struct post_message_params *params, struct append_item *item)
 {
+	if (params->attachment != NULL) {
+		return posting_set_attachment(op, params->attachment, item);
+	}
 	bool wanted = item->type == MESSAGE_IMAGE || item->type == MESSAGE_FILE;
-	if (params->attachment == NULL) {
-		return wanted ? op_fail(op, ERR_BAD_CONTENT,
-					"an image or file needs an attachment with a url")
-			      : 0;
-	}
-	const struct value *url = value_get_nocase(params->attachment, "url");
-	if (!wanted || url == NULL || url->kind != VALUE_TEXT || url->bad_text ||
-		url->text.len == 0 || url->text.len > URL_MAX || !posting_is_storable(url->text)) {
-		return op_fail(op, ERR_BAD_CONTENT,
-			"an attachment goes with type Image or File and has a url of 1 to %d bytes",
-			URL_MAX);
-	}
-	static const char *const names[] = {"url", "name", "mediaType", "size"};
-	struct value kept = value_object(op->arena, 4);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		const struct value *member = value_get_nocase(params->attachment, names[i]);
-		bool text = member != NULL && member->kind == VALUE_TEXT && !member->bad_text &&
-			    member->text.len <= URL_MAX && posting_is_storable(member->text);
-		bool number = member != NULL && member->kind == VALUE_INT;
-		if (text || number) {
-			value_put(&kept, names[i], *member);
-		}
-	}
-	struct buf json = {0};
-	json_write(&json, &kept);
-	item->attachment = arena_dup(op->arena, buf_bytes(&json));
-	buf_finish(&json);
-	return 0;
+	return wanted ? op_fail(op, ERR_BAD_CONTENT,
+				"an image or file needs an attachment with a url")
+		      : 0;
 }
 
 static int find(struct op *op)
@@ -135,7 +110,8 @@ static int prepare(struct op *op)
 	if (err != 0) {
 		return err;
 	}
-	if (state->access.info.archived) {
+	/* A repeat gets its first answer even now; whether it is one the store knows. */
+	if (state->access.info.archived && params->client_message_id_given != PARAM_PRESENT) {
 		return op_fail(op, ERR_ARCHIVED, "the room is archived");
 	}
 	if (state->access.info.encrypted) {

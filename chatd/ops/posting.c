@@ -1,12 +1,15 @@
 #include "chatd/ops/posting.h"
 
 #include "chatd/op/limits.h"
+#include "chatd/ops/change.h"
 #include "chatd/room/render.h"
 #include "lib/base/err.h"
 #include "lib/base/utf8.h"
 #include "lib/conf/conf.h"
+#include "lib/value/json.h"
 
 #define CLIENT_ID_MAX 128
+#define URL_MAX 2048
 
 bool posting_is_storable(struct bytes text)
 {
@@ -35,6 +38,39 @@ int posting_check_id(struct op *op, struct bytes id)
 		return op_fail(op, ERR_BAD_CONTENT, "clientMessageId must be 1 to %d bytes of text",
 			CLIENT_ID_MAX);
 	}
+	return 0;
+}
+
+static bool is_attachment_text(const struct value *value)
+{
+	return value != NULL && value->kind == VALUE_TEXT && !value->bad_text &&
+	       value->text.len <= URL_MAX && posting_is_storable(value->text);
+}
+
+int posting_set_attachment(struct op *op, const struct value *attachment, struct append_item *item)
+{
+	bool wanted = item->type == MESSAGE_IMAGE || item->type == MESSAGE_FILE;
+	const struct value *url = value_get_nocase(attachment, "url");
+	if (!wanted || !is_attachment_text(url) || !change_is_web_address(url->text)) {
+		return op_fail(op, ERR_BAD_CONTENT,
+			"an attachment goes with type Image or File and has a url, http or https, "
+			"of at most %d bytes",
+			URL_MAX);
+	}
+	static const char *const names[] = {"url", "name", "mediaType", "size"};
+	enum { SIZE = 3 };
+	struct value kept = value_object(op->arena, 4);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const struct value *member = value_get_nocase(attachment, names[i]);
+		bool size = member != NULL && member->kind == VALUE_INT && member->integer >= 0;
+		if (i == SIZE ? size : is_attachment_text(member)) {
+			value_put(&kept, names[i], *member);
+		}
+	}
+	struct buf json = {0};
+	json_write(&json, &kept);
+	item->attachment = arena_dup(op->arena, buf_bytes(&json));
+	buf_finish(&json);
 	return 0;
 }
 

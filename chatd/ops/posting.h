@@ -11,6 +11,9 @@ int posting_check_content(struct op *op, struct bytes content, bool may_be_empty
 int posting_check_id(struct op *op, struct bytes client_message_id);
 /* Text without U+0000. */
 bool posting_is_storable(struct bytes text);
+/* The attachment of an image or file (item->type is set): {url, name, mediaType, size}, of which
+ * only what the model knows is kept, as JSON on the operation's arena. 0, or ERR_BAD_CONTENT. */
+int posting_set_attachment(struct op *op, const struct value *attachment, struct append_item *item);
 /* Sets the key by which it takes effect once, and the hash by which a repeat is known; everything
  * else of the item must be set. */
 void posting_set_key(const struct op *op, struct append_item *item, struct bytes client_message_id);

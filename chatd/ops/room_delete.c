@@ -107,6 +107,7 @@ const struct op_def op_room_sweep = {
 	.name = "room_sweep",
 	.steps = sweep_steps,
 	.state_size = sizeof(struct store_room_sweep),
+	.paced = true,
 	.needs = OP_INTERNAL,
 	.doc = "Remove the messages of deleted rooms.",
 };

@@ -23,6 +23,7 @@ struct user_erase {
 	struct store_user_erase erase;
 	struct arena *scratch; /* of one round */
 	struct op *op;
+	struct uuid after; /* the room that he was taken out of last */
 	uint64_t left, erased;
 };
 
@@ -30,6 +31,16 @@ static void fresh_scratch(struct user_erase *state)
 {
 	arena_destroy(&state->scratch);
 	state->scratch = arena_create(4096);
+}
+
+/* From the first step that stores something on, it is not true that nothing was done. */
+static int broken_off(struct op *op, int err)
+{
+	const struct user_erase *state = op->state;
+	return op_fail(op, ERR_PARTIAL,
+		"broken off: %s; so far he left %llu rooms, and %llu messages are erased: erase "
+		"again to go on",
+		err_text(err), (unsigned long long)state->left, (unsigned long long)state->erased);
 }
 
 static int find(struct op *op)
@@ -93,11 +104,12 @@ static int next_room(struct op *op)
 {
 	struct user_erase *state = op->state;
 	fresh_scratch(state);
-	state->rooms = (struct store_rooms_page){.user = state->user, .limit = 1};
+	state->rooms = (struct store_rooms_page){
+		.user = state->user, .after_id = state->after, .limit = 1};
 	async_store(op, &state->rooms.call);
 	state->rooms.call.arena = state->scratch;
 	int err = store_rooms_page(op->sv->store, &state->rooms);
-	return err != 0 ? err : OP_WAIT;
+	return err != 0 ? broken_off(op, err) : OP_WAIT;
 }
 
 static void on_left(struct home_call *call, int err)
@@ -111,28 +123,32 @@ static int leave_room(struct op *op)
 {
 	struct user_erase *state = op->state;
 	if (op_error(op) != 0) {
-		return op_error(op);
+		return broken_off(op, op_error(op));
 	}
 	if (state->rooms.count == 0) {
 		return OP_NEXT;
 	}
 	state->leave = (struct home_leave){.arena = state->scratch};
-	state->leave.remove.room = state->rooms.rooms[0].room.id;
+	state->after = state->rooms.rooms[0].room.id;
+	state->leave.remove.room = state->after;
 	state->leave.remove.user = state->user;
 	state->leave.remove.even_direct = true;
-	state->left++;
 	home_leave(op->sv, &state->leave, on_left);
 	return OP_WAIT;
 }
 
 static int left_room(struct op *op)
 {
-	const struct user_erase *state = op->state;
+	struct user_erase *state = op->state;
 	int err = op_error(op);
-	if (err != 0 && err != ERR_NOT_MEMBER && err != ERR_NOT_FOUND) {
-		return err;
+	if (state->rooms.count == 0) {
+		return OP_NEXT;
 	}
-	return state->rooms.count > 0 ? OP_AGAIN : OP_NEXT;
+	if (err != 0 && err != ERR_NOT_MEMBER && err != ERR_NOT_FOUND) {
+		return broken_off(op, err);
+	}
+	state->left += err == 0 ? 1 : 0;
+	return OP_AGAIN;
 }
 
 /* ---- what he sent ---- */
@@ -144,14 +160,14 @@ static int erase_sent(struct op *op)
 	state->sent.scan_max = SCAN_ROWS;
 	async_store(op, &state->sent.call);
 	int err = store_sent_erase(op->sv->store, &state->sent);
-	return err != 0 ? err : OP_WAIT;
+	return err != 0 ? broken_off(op, err) : OP_WAIT;
 }
 
 static int count_erased(struct op *op)
 {
 	struct user_erase *state = op->state;
 	if (op_error(op) != 0) {
-		return op_error(op);
+		return broken_off(op, op_error(op));
 	}
 	state->erased += state->sent.erased;
 	return OP_NEXT;
@@ -171,7 +187,7 @@ static int erase_name(struct op *op)
 	state->erase.user = state->user;
 	async_store(op, &state->erase.call);
 	int err = store_user_erase(op->sv->store, &state->erase);
-	return err != 0 ? err : OP_WAIT;
+	return err != 0 ? broken_off(op, err) : OP_WAIT;
 }
 
 static int reply(struct op *op)
@@ -181,8 +197,11 @@ static int reply(struct op *op)
 		return op_fail(op, ERR_CONFLICT, "he was added to a room meanwhile: erase again");
 	}
 	if (op_error(op) != 0) {
-		return op_error(op);
+		return broken_off(op, op_error(op));
 	}
+	/* Tokens that were issued since he was kept out are refused too. */
+	const struct user_row *row = &state->erase.row;
+	bars_set(op->sv->bars, &row->id, row->banned_ms, row->ban_reason, row->tokens_from_ms);
 	op->result = value_object(op->arena, 3);
 	value_put(&op->result, "id", render_uuid(op->arena, &state->user));
 	value_put(&op->result, "roomsLeft", value_int((int64_t)state->left));
@@ -217,6 +236,7 @@ const struct op_def op_user_erase = {
 	.state_size = sizeof(struct user_erase),
 	.params_size = sizeof(struct user_params),
 	.release = release,
+	.paced = true,
 	.needs = OP_OPERATOR_WRITE,
 	.doc = "Erase a user: his name, memberships, and the content of what he sent.",
 };

@@ -157,6 +157,7 @@ const struct op_def op_user_export = {
 	.state_size = sizeof(struct user_export),
 	.params_size = sizeof(struct user_params),
 	.release = release,
+	.paced = true,
 	.needs = OP_OPERATOR_READ,
 	.doc = "Read all that is stored of a user.",
 };

@@ -280,7 +280,9 @@ void home_room_changed(struct home_room *room, const struct room_info *info)
 {
 	room->used_us = loop_now_us(room->sv->loop);
 	room_publish_built(room);
-	room->member_version = info->member_version;
+	if (info->member_version > room->member_version) { /* what is announced may be older */
+		room->member_version = info->member_version;
+	}
 	if (info->version >= room->set.version) {
 		room->set = *info;
 	}

@@ -225,6 +225,19 @@ static bool is_listed(const struct store_member_list *list, const struct uuid *u
 	return false;
 }
 
+/* Its user was removed, and this worker was not told. */
+static void drop_stranger(struct room_entry *entry)
+{
+	struct conn *conn = entry->conn;
+	struct uuid room = entry->room->info.id;
+	rooms_leave(&entry);
+	struct arena *arena = arena_create(0);
+	struct hub_message notice =
+		render_member_notice(arena, "UserLeft", &conn->principal->user_id, &room);
+	conn_send(conn, &notice);
+	arena_destroy(&arena);
+}
+
 /* Entries of users that are no participants any more go, not those of users who joined after the
  * list was read. false: the room went with the last one. */
 static bool drop_strangers(struct local_room *room, const struct store_member_list *list)
@@ -238,7 +251,7 @@ static bool drop_strangers(struct local_room *room, const struct store_member_li
 			continue;
 		}
 		bool last = room->count == 1;
-		rooms_leave(&entry);
+		drop_stranger(entry);
 		if (last) {
 			return false;
 		}

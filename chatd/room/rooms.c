@@ -249,6 +249,9 @@ static int attach_running(struct room_entry *entry, uint64_t first, struct attac
 	struct catchup_waiter *waiter)
 {
 	uint64_t last = rooms_entry_head(entry);
+	if (entry->state == ENTRY_CATCHING_UP && entry->catchup == NULL) {
+		entry_catch_up(entry); /* the participants are being read: it goes on after that */
+	}
 	if (entry->catchup == NULL || result->from != 0) {
 		return 0;
 	}
@@ -354,16 +357,24 @@ static void on_bound(struct rooms *rooms, const struct room_event *event)
 	}
 }
 
-static void drop_user(struct rooms *rooms, const struct uuid *user_id, const struct uuid *room)
+/* told: those that are not HELD know of it. */
+static void drop_user(struct rooms *rooms, const struct room_event *event, bool told)
 {
-	struct conn_user *user = conns_user(rooms->sv->conns, user_id);
+	struct conn_user *user = conns_user(rooms->sv->conns, &event->user);
 	if (user == NULL) {
 		return;
 	}
 	LIST_FOREACH (&user->conns, node) {
 		struct conn *conn = CONTAINER_OF(node, struct conn, in_user);
-		struct room_entry *entry = rooms_entry_by_id(conn, room);
+		struct room_entry *entry = rooms_entry_by_id(conn, &event->info.id);
+		if (entry == NULL) {
+			continue;
+		}
+		bool knows = told && entry->state != ENTRY_HELD;
 		rooms_leave(&entry);
+		if (!knows && !uuid_eq(&conn->id, &event->except)) {
+			send_one(conn, event->msg);
+		}
 	}
 }
 
@@ -373,12 +384,13 @@ static void on_removed(struct rooms *rooms, const struct room_event *event)
 	if (room == NULL) {
 		return;
 	}
-	if (room->state != LOCAL_JOINING) {
+	bool told = room->state != LOCAL_JOINING;
+	if (told) {
 		local_room_set(room, &event->info);
 		fanout_notice(room, event, NULL);
 		note_version(room, event->info.member_version, 1);
 	}
-	drop_user(rooms, &event->user, &event->info.id);
+	drop_user(rooms, event, told);
 }
 
 static void on_updated(struct rooms *rooms, struct room_event *event)

@@ -32,6 +32,8 @@
 #define WORKERS_MAX 64
 /* While draining, the workers are asked so often what is left. */
 #define DRAIN_POLL_US 20000
+/* An operator who reads nothing for so long is not waited for then. */
+#define STALLED_US 2000000
 
 enum server_state {
 	SERVER_STARTING,
@@ -138,6 +140,7 @@ static void on_busy(void *ctx, const void *slots, unsigned answered, unsigned to
 static void drain_poll(void *ctx)
 {
 	struct server *server = ctx;
+	control_drop_stalled(server->control_door, STALLED_US);
 	workers_gather(server->workers, server->worker_count + 1, collect_busy, sizeof(uint64_t),
 		1000000, on_busy, server);
 }

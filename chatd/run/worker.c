@@ -26,6 +26,8 @@
 #define CLIENT_SNDBUF (128 * 1024)
 /* The longest WebSocket frame, in hub messages: clients may pack many records in one. */
 #define FRAME_MESSAGES 16
+/* Of a worker's answers over HTTP that wait to be read, at least. */
+#define HTTP_QUEUE_MIN ((size_t)8 * 1024 * 1024)
 
 static void fill_ws_params(const struct conf *conf, struct ws_params *params)
 {
@@ -38,9 +40,15 @@ static void fill_ws_params(const struct conf *conf, struct ws_params *params)
 	}
 }
 
-static void fill_http_limits(const struct conf *conf, struct http_limits *limits)
+/* Answers over HTTP may take a quarter of what hub connections may, but some large ones always. */
+static void fill_http_limits(const struct services *sv, struct http_limits *limits)
 {
+	const struct conf *conf = sv->conf;
 	*limits = http_limits_default;
+	limits->queue_max = conf->limits.send_memory / sv->worker_count / 4;
+	if (limits->queue_max < HTTP_QUEUE_MIN) {
+		limits->queue_max = HTTP_QUEUE_MIN;
+	}
 	limits->header_timeout_us = conf->limits.header_timeout_us;
 	limits->send_stall_us = conf->limits.send_stall_us;
 }
@@ -100,7 +108,7 @@ void worker_fill(struct worker *worker)
 	sv->sockets = ws_pool_create(sv->loop, &sockets);
 	sv->rest = rest_create();
 	struct http_limits limits;
-	fill_http_limits(sv->conf, &limits);
+	fill_http_limits(sv, &limits);
 	struct http_server_params http = {
 		.loop = sv->loop,
 		.pool = sv->streams,
@@ -187,7 +195,7 @@ static void reload_run(struct mail *mail)
 		fill_ws_params(sv->conf, &sockets);
 		ws_pool_set_params(sv->sockets, &sockets);
 		struct http_limits limits;
-		fill_http_limits(sv->conf, &limits);
+		fill_http_limits(sv, &limits);
 		http_server_set_limits(reload->worker->http, &limits);
 	}
 	free(reload);

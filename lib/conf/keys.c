@@ -199,7 +199,8 @@ const struct conf_key conf_keys[] = {
 	SETTING(limits, send_memory, send_memory, .type = CONF_SIZE, .min = MIB, .max = TIB,
 		.default_text = "256MiB", .reloadable = true,
 		.doc = "Most bytes that wait in all send queues together; beyond it the largest "
-		       "queue's connection is closed."),
+		       "queue's connection is closed. Answers over HTTP may take a quarter of it "
+		       "besides."),
 	SETTING(limits, max_content, max_content, .type = CONF_SIZE, .min = 1, .max = 16 * MIB,
 		.default_text = "64KiB", .reloadable = true,
 		.doc = "Largest content of a message."),

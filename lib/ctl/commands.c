@@ -106,7 +106,9 @@ const struct ctl_command ctl_commands[] = {
 		.args = room_add_args,
 		.columns = member_columns,
 		.doc = "Add a participant",
-		.more = "Who is connected gets RoomCreated and all that comes from then on."},
+		.more = "Who is connected gets RoomCreated and all that comes from then on. Who "
+			"is a participant already keeps his role: room role changes it. A "
+			"user who has never been here is made."},
 	{.group = "room",
 		.verb = "remove",
 		.name = "room remove",
@@ -151,7 +153,9 @@ const struct ctl_command ctl_commands[] = {
 		.args = user_ban_args,
 		.columns = user_list_columns,
 		.doc = "Ban a user: his connections end, his tokens are refused",
-		.more = "He stays a participant of his rooms, so that user unban brings all back."},
+		.more = "He stays a participant of his rooms, so that user unban brings all back. "
+			"Who has never been here is banned too: a name with a slip in it bans "
+			"nobody else, and user unban takes it back."},
 	{.group = "user",
 		.verb = "unban",
 		.name = "user unban",
@@ -216,7 +220,9 @@ const struct ctl_command ctl_commands[] = {
 		.quiet = "closed",
 		.args = conn_kick_args,
 		.columns = kick_columns,
-		.doc = "Close a connection, or all of a user"},
+		.doc = "Close a connection, or all of a user",
+		.more = "With --reconnect the client comes back by itself. user ban keeps a user "
+			"away, which this does not."},
 	{.group = "history",
 		.verb = "show",
 		.name = "history show",
@@ -266,6 +272,7 @@ const struct ctl_command ctl_commands[] = {
 		.args = history_purge_args,
 		.columns = purge_columns,
 		.doc = "Delete old messages of a room",
+		.more = "One of --before and --older-than says which. --dry-run counts them.",
 		.destroys = "The messages will be gone"},
 	{.group = "node",
 		.verb = "stop",
@@ -397,8 +404,9 @@ const struct ctl_command ctl_commands[] = {
 		.args = db_args,
 		.columns = db_status_columns,
 		.doc = "Show the state of the database",
-		.more = "Works with chatd running or stopped, and changes nothing. Where chatd's "
-			"settings name no database, ./var/chatd.db is looked for too."},
+		.more = "Works with chatd running or stopped, and changes nothing. Where the "
+			"settings name no database it is that of the daemon which answers, else "
+			"the one in /var/lib/chatd or in ./var."},
 	{.group = "db",
 		.verb = "migrate",
 		.name = "db migrate",

@@ -16,7 +16,7 @@
 #define URL_ARG \
 	{ \
 		.name = "url", .kind = CTL_ARG_TEXT, .min = 1, .max = 4096, .placeholder = "URL", \
-		.doc = "The database, such as sqlite:PATH; without it the one of the settings." \
+		.doc = "The database, such as sqlite:PATH; without it chatd's." \
 	}
 
 const char *const ctl_roles[] = {"Member", "Admin", "Owner", NULL};
@@ -284,7 +284,7 @@ const struct ctl_arg conn_kick_args[] = {
 		.positional = true,
 		.min = 1,
 		.max = 256,
-		.placeholder = "CONNECTION",
+		.placeholder = "[CONNECTION]",
 		.doc = "Id as conn list shows it."},
 	{.name = "user",
 		.kind = CTL_ARG_TEXT,
@@ -390,7 +390,8 @@ const struct ctl_arg node_drain_args[] = {
 		.min = 0,
 		.max = INT64_C(3600000),
 		.placeholder = "TIME",
-		.doc = "Time over which connections are closed; server.drain_spread without it."},
+		.doc = "Time (10s, 5m) over which connections are closed; server.drain_spread "
+		       "without it."},
 	{0},
 };
 
@@ -408,7 +409,7 @@ const struct ctl_arg log_level_args[] = {
 		.min = 1000,
 		.max = INT64_C(86400000),
 		.placeholder = "TIME",
-		.doc = "Back to the old level after this time."},
+		.doc = "Back to what the settings say after this time: 30s, 10m."},
 	{0},
 };
 
@@ -467,7 +468,7 @@ const struct ctl_arg check_args[] = {
 		.min = 1,
 		.max = INT64_C(3600000),
 		.placeholder = "TIME",
-		.doc = "Slower than this is a warning."},
+		.doc = "Slower than this (500ms, 2s) is a warning."},
 	{.name = "crit",
 		.kind = CTL_ARG_DURATION,
 		.min = 1,

@@ -136,7 +136,7 @@ const struct ctl_column user_columns[] = {
 	{.name = "status", .doc = "Online or Offline."},
 	{.name = "connections", .right = true, .doc = "Hub connections that are open."},
 	{.name = "createdAt", .doc = "RFC 3339 time."},
-	{.name = "lastSeenAt", .doc = "RFC 3339 time, or null."},
+	{.name = "lastSeenAt", .extra = true, .doc = "RFC 3339 time, or null."},
 	{.name = "bannedAt", .doc = "RFC 3339 time, or null."},
 	{.name = "banReason", .extra = true, .doc = "What he is told, or null."},
 	{.name = "tokensValidFrom",
@@ -151,7 +151,7 @@ const struct ctl_column user_list_columns[] = {
 	{.name = "identity", .doc = "Text of the user claim."},
 	{.name = "displayName", .doc = "Name for people."},
 	{.name = "createdAt", .doc = "RFC 3339 time."},
-	{.name = "lastSeenAt", .doc = "RFC 3339 time, or null."},
+	{.name = "lastSeenAt", .extra = true, .doc = "RFC 3339 time, or null."},
 	{.name = "bannedAt", .doc = "RFC 3339 time, or null."},
 	{.name = "banReason", .extra = true, .doc = "What he is told, or null."},
 	{.name = "tokensValidFrom",
@@ -176,7 +176,7 @@ const struct ctl_column erase_columns[] = {
 
 const struct ctl_column conn_columns[] = {
 	{.name = "id", .doc = "Id of the connection."},
-	{.name = "userId", .doc = "User."},
+	{.name = "userId", .extra = true, .doc = "User."},
 	{.name = "identity", .doc = "Text of the user claim."},
 	{.name = "transport", .doc = "WebSockets."},
 	{.name = "protocol", .doc = "json."},

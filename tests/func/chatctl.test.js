@@ -8,6 +8,7 @@ const { test, after } = require('node:test');
 const { spawn } = require('node:child_process');
 const { run, environment, scratchDir, CHATCTL } = require('./lib/chatd');
 const { Fake, withFake, answering, frame, item, end } = require('./lib/fake_control');
+const { onTerminal } = require('./lib/terminal');
 const { sleep } = require('./lib/util');
 
 const dir = scratchDir();
@@ -63,6 +64,9 @@ test('an empty list is empty in every form', () =>
       const result = await fake.chatctl(['-o', form, '--columns', 'alias', 'room', 'list']);
       assert.deepStrictEqual([result.code, result.stdout, result.stderr], [0, wanted, ''], form);
     }
+    const seen = await onTerminal(CHATCTL, ['--socket', fake.socket, 'room', 'list']);
+    assert.deepStrictEqual([seen.code, seen.stdout], [0, 'chatctl: there is nothing to show\r\n']);
+    assert.strictEqual((await onTerminal(CHATCTL, ['--socket', fake.socket, '-q', 'room', 'list'])).stdout, '');
   }));
 
 test('a single item as lines of name and value', () =>

@@ -6,7 +6,8 @@ const fs = require('node:fs');
 const net = require('node:net');
 const path = require('node:path');
 const { test, after } = require('node:test');
-const { Chatd, run, scratchDir, CHATCTL } = require('./lib/chatd');
+const { Chatd, startChatd, run, scratchDir, CHATCTL } = require('./lib/chatd');
+const { request } = require('./lib/http');
 const { house } = require('./lib/people');
 
 const LEVELS = ['OK', 'WARNING', 'CRITICAL', 'UNKNOWN'];
@@ -137,6 +138,20 @@ test('a file that has gone below a daemon that runs', async () => {
     assert.match(await outcome(2, ['database'], chatd), /there is no database|is missing/);
   } finally {
     fs.renameSync(`${file}.away`, file);
+    await chatd.stop();
+  }
+});
+
+test('a machine that asks too often does not make the node ill', async () => {
+  const chatd = await startChatd({ settings: { CHATD_LIMITS_ADDRESS_CONNECTS: 1 } });
+  try {
+    const statuses = [];
+    for (let i = 0; i < 3; i++) {
+      statuses.push((await request(chatd.port, 'GET', '/health/live')).status);
+    }
+    assert.deepStrictEqual(statuses, [200, 200, 429]);
+    await outcome(0, ['ready'], chatd);
+  } finally {
     await chatd.stop();
   }
 });

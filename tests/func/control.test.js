@@ -2,6 +2,7 @@
 // chatctl against the running daemon: every verb, exit codes, and the forms of its output.
 
 const assert = require('node:assert');
+const { execFileSync, spawn } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
@@ -10,7 +11,7 @@ const { startChatd, run, scratchDir, CHATCTL, NO_RATES } = require('./lib/chatd'
 const { RawHub } = require('./lib/hub');
 const { request } = require('./lib/http');
 const { userId, userToken } = require('./lib/token');
-const { sleep } = require('./lib/util');
+const { eventually, sleep } = require('./lib/util');
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const here = house({ settings: NO_RATES });
@@ -232,6 +233,32 @@ test('a reader that closes the pipe early is no failure to shout about', async (
 test('NO_COLOR and a pipe: no escape sequences', async () => {
   const result = await chatd.chatctl(['status'], { env: { NO_COLOR: 1, TERM: 'xterm-256color' } });
   assert.ok(!result.stdout.includes('\u001b'));
+});
+
+const HOARD = `
+  const net = require('node:net');
+  let ends = 0;
+  for (let i = 0; i < 300; i++) {
+    net.connect(process.argv[1]).on('error', () => {}).on('close', () => ++ends).resume();
+  }
+  setInterval(() => console.log(ends), 50);
+`;
+const onlyRoot = { skip: process.getuid() === 0 ? false : 'other users can only be tried by root' };
+
+test('connections of those who may only look do not keep out who may change things', onlyRoot, async (t) => {
+  const daemon = await startChatd({ settings: { ...NO_RATES, CHATD_CONTROL_READ_GROUP: 'users' } });
+  t.after(() => daemon.stop());
+  fs.chmodSync(daemon.dir, 0o711);
+  const gid = Number(execFileSync('getent', ['group', 'users']).toString().split(':')[2]);
+  const child = spawn(process.execPath, ['-e', HOARD, daemon.socket], { uid: 65534, gid, cwd: '/', stdio: ['ignore', 'pipe', 'inherit'] });
+  let refused = '';
+  child.stdout.on('data', (text) => (refused += text));
+  try {
+    await eventually(() => refused.split('\n').includes('108'), { what: () => `refused were: ${refused}` });
+    await daemon.ctl('room', 'create', 'still possible');
+  } finally {
+    child.kill('SIGKILL');
+  }
 });
 
 test('node stop drains as SIGTERM does', async () => {

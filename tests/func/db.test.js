@@ -2,7 +2,9 @@
 // chatctl db: on real files, with the daemon stopped, running and writing.
 
 const assert = require('node:assert');
+const { once } = require('node:events');
 const fs = require('node:fs');
+const net = require('node:net');
 const path = require('node:path');
 const { test, after } = require('node:test');
 const { Chatd, run, scratchDir, CHATCTL, NO_RATES, ROOT } = require('./lib/chatd');
@@ -93,6 +95,34 @@ test('it is found as chatd finds it', async () => {
     assert.strictEqual(await status([]), 'var/chatd.db');
   }
   await bad(1, /nowhere\.conf/, ['status', '--config', '/nowhere.conf']);
+});
+
+test('where nothing names it, or --socket is given, it is that of the daemon which answers', async () => {
+  const chatd = await new Chatd({ settings: { CHATD_SERVER_STATE_DIR: '.' } }).start();
+  const variable = { CHATD_DATABASE_URL: `sqlite:${await newDatabase()}` };
+  const args = ['status', '--socket', chatd.socket];
+  try {
+    const { url, heldBy } = await json(args);
+    assert.deepStrictEqual([url, heldBy], [`sqlite:${chatd.dir}/chatd.db`, chatd.pid]);
+    assert.strictEqual((await json(['status'], { env: { CHATD_CONTROL_SOCKET: chatd.socket } })).url, url);
+    assert.strictEqual((await json(args, { env: variable })).url, url);
+    const named = await json(['status'], { env: { ...variable, CHATD_CONTROL_SOCKET: chatd.socket } });
+    assert.strictEqual(named.url, variable.CHATD_DATABASE_URL);
+  } finally {
+    await chatd.stop();
+  }
+  assert.strictEqual((await json(args, { env: variable })).url, variable.CHATD_DATABASE_URL);
+});
+
+test('a daemon that is silent is no reason to take another database', async () => {
+  const socket = path.join(dir, 'silent.sock');
+  const silent = net.createServer(() => {}).listen(socket);
+  await once(silent, 'listening');
+  try {
+    await bad(7, /does not say which database it has/, ['status', '--socket', socket, '--timeout', '200ms']);
+  } finally {
+    silent.close();
+  }
 });
 
 test('what is no database of chatd: a clear text, and nothing is changed', async () => {

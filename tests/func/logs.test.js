@@ -394,6 +394,17 @@ test('log tail --follow: many at once, each at its level, to the daemon\'s end',
   assert.ok(some.lines().every(({ level }) => level !== 'debug'));
 });
 
+test('log tail --follow: who goes leaves nothing behind', async () => {
+  const daemon = await start();
+  const descriptors = () => fs.readdirSync(`/proc/${daemon.pid}/fd`).length;
+  const before = descriptors();
+  const tails = Array.from({ length: 8 }, () => follow(daemon));
+  await eventually(() => tails.every((tail) => tail.text.includes('ready')));
+  assert.ok(descriptors() >= before + 8);
+  tails.forEach(({ child }) => child.kill('SIGKILL'));
+  await eventually(() => descriptors() <= before, { what: () => `${descriptors()} descriptors, ${before} before` });
+});
+
 function frame(object) {
   const json = Buffer.from(JSON.stringify(object));
   const head = Buffer.alloc(4);

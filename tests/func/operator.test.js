@@ -51,11 +51,13 @@ test('room set tells the members, and a new alias is good at once', async () => 
 
 test('room archive: reading goes on, writing does not, until it is undone', async () => {
   const { room, owner, member } = await pair();
-  await member.invoke('SendMessage', room.id, 'before');
+  await member.invoke('SendMessage', room.id, 'before', 'once');
   await ctl('room', 'archive', room.id);
   const [told] = await owner.heard('RoomUpdated');
   assert.ok(Date.parse(told.archivedAt) > 0);
   await assert.rejects(member.invoke('SendMessage', room.id, 'after'), /archived/);
+  await assert.rejects(member.invoke('SendMessage', room.id, 'after', 'new'), /archived/);
+  assert.strictEqual((await member.invoke('SendMessage', room.id, 'before', 'once')).seq, 1, 'a repeat gets its answer');
   assert.strictEqual((await member.invoke('GetHistory', room.id, null, 10)).length, 1);
   await ctl('room', 'archive', room.id, '--undo');
   assert.strictEqual((await member.invoke('SendMessage', room.id, 'again')).seq, 2);
@@ -102,6 +104,42 @@ test('room add, role, remove: live connections follow', async () => {
   assert.strictEqual((await fails(4, 'room', 'remove', room.id, 'nobody-here')).code, 'not_found');
   const members = await lines('room', 'members', room.id);
   assert.deepStrictEqual(members.map(({ identity, role }) => [identity, role]), [[memberName, 'Owner'], [newName, 'Admin']]);
+});
+
+test('who joins by id before he ever connected keeps his name', async () => {
+  const name = fresh('early');
+  const room = await json('room', 'create', fresh('open'));
+  const token = await ctl('token', 'mint', '--user', name);
+  const answer = await fetch(`http://${here.chatd.host}/api/v1/rooms/${room.id}/participants`, {
+    method: 'POST',
+    headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
+    body: JSON.stringify({ userId: userId(name) }),
+  });
+  assert.strictEqual(answer.status, 201);
+  assert.deepStrictEqual((await lines('room', 'members', room.id)).map(({ identity }) => identity), [name]);
+});
+
+test('SIGTERM waits neither for an operator who stopped reading nor for a replay', async () => {
+  const chatd = await startChatd({ settings: NO_RATES });
+  try {
+    const room = JSON.parse(await chatd.ctl('-o', 'json', 'room', 'create', 'general', '--owner', 'alice'));
+    const rows = Array.from({ length: 4000 }, (_, i) => JSON.stringify({ senderId: 'alice', content: `${i}`.repeat(500), sentAt: '2020-01-01T00:00:00Z' }));
+    const imported = await chatd.chatctl(['history', 'import', 'general'], { input: rows.join('\n') });
+    assert.strictEqual(imported.code, 0, imported.stderr);
+    const { spawn } = require('node:child_process');
+    const { CHATCTL } = require('./lib/chatd');
+    const pager = spawn(CHATCTL, ['--socket', chatd.socket, 'history', 'export', room.id], { stdio: ['ignore', 'pipe', 'ignore'] });
+    pager.stdout.once('readable', () => pager.kill('SIGSTOP'));
+    const replay = spawn(CHATCTL, ['--socket', chatd.socket, 'history', 'replay', room.id, '--from', '1'], { stdio: 'ignore' });
+    await sleep(500);
+    const from = Date.now();
+    await chatd.stop();
+    assert.ok(Date.now() - from < 8000, `the end took ${Date.now() - from} ms`);
+    pager.kill('SIGKILL');
+    replay.kill('SIGKILL');
+  } finally {
+    await chatd.stop();
+  }
 });
 
 test('the last owner leaving makes the oldest admin owner', async () => {
@@ -267,6 +305,8 @@ test('history replay: to members, to one connection, to stdout, to a webhook', a
   await eventually(() => replayed(member).length === 253);
   assert.strictEqual(replayed(owner).length, 3);
 
+  const whole = await lines('history', 'replay', room.id, '--from', '1', '--stdout');
+  assert.deepStrictEqual(whole.map(({ seq }) => seq), Array.from({ length: 250 }, (_, i) => i + 1));
   const out = await lines('history', 'replay', room.id, '--from', '249', '--stdout');
   assert.deepStrictEqual(out.map(({ seq, content }) => [seq, content]), [[249, 'm249'], [250, 'm250']]);
 

@@ -76,6 +76,27 @@ test('what JoinRoom owes comes before its answer', async () => {
   assert.deepStrictEqual([result.from, result.to, result.lastSeq], [1, 250, 250]);
 });
 
+test('who is removed from a restored room that is held is told so, and hears nothing of it', async () => {
+  const bobName = fresh('bob');
+  const alice = await here.raw(fresh('alice'));
+  const room = await roomOf(alice, await here.raw(bobName));
+  for (const remove of [
+    () => here.chatd.ctl('room', 'remove', room, bobName),
+    (bob) => bob.invoke('LeaveRoom', room),
+  ]) {
+    await alice.invoke('SendMessage', room, 'before');
+    const [bob, other] = [await here.raw(bobName), await here.raw(bobName)];
+    await remove(bob);
+    await alice.invoke('SendMessage', room, 'behind it');
+    await other.heard('UserLeft', (user, where) => user === userId(bobName) && where === room);
+    await sleep(1300);
+    assert.deepStrictEqual([...bob.messages(), ...other.messages()], []);
+    assert.strictEqual(other.received.filter(({ target }) => target === 'UserLeft').length, 1);
+    const again = await here.raw(bobName);
+    await again.invoke('JoinRoom', room);
+  }
+});
+
 test('a restored room that nobody names goes live by itself after a second', async () => {
   const bobName = fresh('bob');
   const alice = await here.raw(fresh('alice'));

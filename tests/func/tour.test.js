@@ -17,8 +17,10 @@ test('everything of the REST API by curl and jq', async () => {
     BOB: await token('bob'),
     ADMIN: await token('backend', '--role', 'admin'),
   };
-  const result = await run('/bin/sh', [path.join(__dirname, 'tour.sh')], { env });
-  assert.strictEqual(result.code, 0, result.stderr + result.stdout);
-  assert.strictEqual(result.stdout.trimEnd().split('\n').pop(), '# done');
-  assert.ok(result.stdout.match(/^ok /gm).length > 45, result.stdout);
+  for (const time of ['first', 'second']) { // it tidies up behind itself
+    const result = await run('/bin/sh', [path.join(__dirname, 'tour.sh')], { env });
+    assert.strictEqual(result.code, 0, `${time}: ${result.stderr}${result.stdout}`);
+    assert.strictEqual(result.stdout.trimEnd().split('\n').pop(), '# done');
+    assert.ok(result.stdout.match(/^ok /gm).length > 45, result.stdout);
+  }
 });

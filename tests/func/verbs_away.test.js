@@ -124,7 +124,8 @@ async function intoOutput(redirect, shell, judge) {
   const wrong = await eachOf(cases, async ({ command, form }) => {
     const more = command.name === 'db backup' ? { target: path.join(place.dir, `backup-${++backups}`) } : {};
     const args = command.name.startsWith('--') ? [command.name] : line(command, more);
-    const result = await run(shell, ['-c', `${redirect[0]} "$0" --socket "$@" ${redirect[1]}`, CHATCTL, socket, '-y', ...form, ...args],
+    const [program, ...switches] = shell;
+    const result = await run(program, [...switches, '-c', `${redirect[0]} "$0" --socket "$@" ${redirect[1]}`, CHATCTL, socket, '-y', ...form, ...args],
       { cwd: place.dir, env: place.env, input: INPUT });
     return judge(command, result, form) ? null : `${command.name} ${form.join(' ')}: ${result.code} ${result.stderr}`;
   });
@@ -141,13 +142,13 @@ const writeFails = (text) => (command, { code, stderr }, form) => {
 };
 
 test('a full disk: exit 1 (check: 3), and a text', () =>
-  intoOutput(['exec', '> /dev/full'], '/bin/sh', writeFails(/^chatctl: cannot write the output: No space left on device\n$/)));
+  intoOutput(['exec', '> /dev/full'], ['/bin/sh'], writeFails(/^chatctl: cannot write the output: No space left on device\n$/)));
 
 test('a stdout that is closed is an error, and no socket gets its number', () =>
-  intoOutput(['exec', '>&-'], '/bin/sh', writeFails(/^chatctl: cannot write the output: Bad file descriptor\n$/)));
+  intoOutput(['exec', '>&-'], ['/bin/sh'], writeFails(/^chatctl: cannot write the output: Bad file descriptor\n$/)));
 
 test('a reader that has gone is no error to talk about', () =>
-  intoOutput(['exec 9> >(exit 0); wait $!; exec', '>&9'], '/bin/bash', (command, { code, stderr }) =>
+  intoOutput(['exec 9> >(exit 0); wait $!; exec', '>&9'], ['/bin/bash', '--norc'], (command, { code, stderr }) =>
     stderr === '' && (isCheck(command) || code === 0)));
 
 // ---- what changes something ----

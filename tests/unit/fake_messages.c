@@ -187,6 +187,15 @@ static uint64_t first_kept(const struct fake_room *room)
 	return seq;
 }
 
+static void reverse(struct message_row *rows, size_t count)
+{
+	for (size_t i = 0; i < count / 2; i++) {
+		struct message_row row = rows[i];
+		rows[i] = rows[count - 1 - i];
+		rows[count - 1 - i] = row;
+	}
+}
+
 int fake_page(struct fake_store *fake, struct store_page *req)
 {
 	const struct fake_room *room = fake_room_of(fake, &req->room);
@@ -200,22 +209,22 @@ int fake_page(struct fake_store *fake, struct store_page *req)
 	req->first_kept_seq = first_kept(room);
 	req->count = 0;
 	req->cut = false;
-	uint64_t from = req->after_seq + 1;
-	if (req->newest && end > req->limit && end - req->limit > from) {
-		from = end - req->limit;
-	}
+	uint64_t first = req->after_seq + 1;
+	uint64_t seq = req->newest ? end - 1 : first;
 	size_t weight = 0;
-	for (uint64_t seq = from; seq < end && req->count < req->limit; seq++) {
+	while (seq >= first && seq < end && req->count < req->limit && !req->cut) {
 		const struct fake_message *message = &room->messages[seq - 1];
+		seq += req->newest ? -1 : 1;
 		if (message->purged) {
 			continue;
 		}
 		req->rows[req->count++] = fake_message_for(req->call.arena, message);
 		weight += 512 + message->row.content.len + message->row.attachment.len;
-		if (req->max_bytes != 0 && weight >= req->max_bytes) {
-			req->cut = seq + 1 < end;
-			break;
-		}
+		req->cut =
+			req->max_bytes != 0 && weight >= req->max_bytes && req->count < req->limit;
+	}
+	if (req->newest) {
+		reverse(req->rows, req->count);
 	}
 	return 0;
 }

@@ -258,8 +258,8 @@ int fake_room_delete(struct fake_store *fake, struct store_room_delete *req)
 
 int fake_room_sweep(struct fake_store *fake, struct store_room_sweep *req)
 {
-	(void)fake;
-	req->more = false;
+	req->more = fake->sweeps > 0;
+	fake->sweeps -= req->more ? 1 : 0;
 	return 0;
 }
 

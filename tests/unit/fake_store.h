@@ -98,9 +98,20 @@ uint64_t fake_store_message(struct fake_store *fake, const struct uuid *room,
 /* The numbers from first to last are not there any more. */
 void fake_store_purge(
 	struct fake_store *fake, const struct uuid *room, uint64_t first, uint64_t last);
+/* So many sweeps of deleted rooms leave something to be swept. */
+void fake_store_sweeps(struct fake_store *fake, unsigned count);
 uint64_t fake_store_head(const struct fake_store *fake, const struct uuid *room);
 bool fake_store_is_member(
 	const struct fake_store *fake, const struct uuid *room, const struct uuid *user);
 bool fake_store_has_room(const struct fake_store *fake, const struct uuid *room);
+/* Rows as they are; NULL: none. Good until the next call of the store takes effect. */
+const struct room_row *fake_store_room_row(const struct fake_store *fake, const struct uuid *room);
+const struct room_row *fake_store_room_called(const struct fake_store *fake, const char *alias);
+const struct user_row *fake_store_user_row(struct fake_store *fake, const struct uuid *user);
+enum member_role fake_store_role_of(
+	const struct fake_store *fake, const struct uuid *room, const struct uuid *user);
+/* NULL where it was purged. */
+const struct message_row *fake_store_message_row(
+	const struct fake_store *fake, const struct uuid *room, uint64_t seq);
 
 #endif

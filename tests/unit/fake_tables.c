@@ -279,6 +279,11 @@ void fake_store_purge(
 	}
 }
 
+void fake_store_sweeps(struct fake_store *fake, unsigned count)
+{
+	fake->sweeps = count;
+}
+
 uint64_t fake_store_head(const struct fake_store *fake, const struct uuid *room)
 {
 	return fake_room_of(fake, room)->row.last_seq;
@@ -293,4 +298,35 @@ bool fake_store_is_member(
 bool fake_store_has_room(const struct fake_store *fake, const struct uuid *room)
 {
 	return fake_room_of(fake, room) != NULL;
+}
+
+const struct room_row *fake_store_room_row(const struct fake_store *fake, const struct uuid *room)
+{
+	const struct fake_room *of = fake_room_of(fake, room);
+	return of != NULL ? &of->row : NULL;
+}
+
+const struct room_row *fake_store_room_called(const struct fake_store *fake, const char *alias)
+{
+	const struct fake_room *of = fake_room_named(fake, bytes_str(alias));
+	return of != NULL ? &of->row : NULL;
+}
+
+const struct user_row *fake_store_user_row(struct fake_store *fake, const struct uuid *user)
+{
+	const struct fake_user *of = fake_user_of(fake, user);
+	return of != NULL ? &of->row : NULL;
+}
+
+enum member_role fake_store_role_of(
+	const struct fake_store *fake, const struct uuid *room, const struct uuid *user)
+{
+	return fake_role_of(fake_room_of(fake, room), user);
+}
+
+const struct message_row *fake_store_message_row(
+	const struct fake_store *fake, const struct uuid *room, uint64_t seq)
+{
+	const struct fake_message *message = &fake_room_of(fake, room)->messages[seq - 1];
+	return message->purged ? NULL : &message->row;
 }

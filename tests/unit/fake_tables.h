@@ -50,6 +50,7 @@ struct fake_store {
 	size_t count;
 	size_t calls[FAKE_KIND_COUNT];
 	int refuse;
+	unsigned sweeps; /* of deleted rooms, that leave something */
 };
 
 static inline struct fake_store *fake_of(struct store *store)

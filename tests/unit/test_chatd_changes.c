@@ -246,12 +246,14 @@ static void a_role_is_told_and_misses_nothing(void **state)
 	assert_int_equal(fake_store_calls(f->hub.store, FAKE_MEMBER_LIST), 0);
 }
 
-/* bob is removed by another process; an update, a role or a notice must not cover that up. */
+/* bob is removed by another process; an update, a role or a notice must not cover that up. He is
+ * told that he is out, and nothing more. */
 static void expect_bob_is_found_out(struct fixture *f, const char *target)
 {
 	hub_settle(&f->hub);
 	for (int i = 0; i < 2; i++) {
 		expect_call(f->alice[i], target, "");
+		expect_call(f->bob[i], "UserLeft", uuid_text(&f->room));
 		assert_null(client_next(f->bob[i]));
 	}
 	room_send(&f->hub, &f->room, 1);
@@ -382,8 +384,61 @@ static void a_notice_waits_for_the_participants(void **state)
 	for (int i = 0; i < 2; i++) {
 		expect_call(f->alice[i], "ServerNotification", "\"nor this\"");
 		expect_call(f->alice[i], "ReceiveMessage", "\"not for bob\"");
+		expect_call(f->bob[i], "UserLeft", uuid_text(&f->room));
 		assert_null(client_next(f->bob[i]));
 	}
+}
+
+/* What is to be sent first is known then. */
+static void a_join_waits_for_the_participants(void **state)
+{
+	struct fixture *f = *state;
+	static struct sending sending;
+	struct uuid bob = hub_user("bob");
+	fake_store_member_gone(f->hub.store, &f->room, &bob);
+	sending_start(&f->hub, 0, &sending, &f->room, "one");
+	hub_turns(&f->hub, 3);
+	fake_store_answer(f->hub.store);
+	hub_turns(&f->hub, 4);
+	assert_int_equal(fake_store_first(f->hub.store), FAKE_MEMBER_LIST);
+	room_join(f->alice[0], &f->room, ",0,null");
+	hub_turns(&f->hub, 4);
+	assert_null(client_next(f->alice[0]));
+	hub_settle(&f->hub);
+	expect_call(f->alice[0], "ReceiveMessage", "\"content\":\"one\"");
+	room_expect_joined(
+		f->alice[0], &f->room, &(struct room_answer){.last_seq = 1, .from = 1, .to = 1});
+}
+
+static void on_announced(struct home_call *call, int err)
+{
+	CONTAINER_OF(call, struct changing, call)->done += err == 0 ? 1 : 0;
+}
+
+/* What made a room tells of its participants when one of them may have gone again. */
+static void an_announcement_does_not_bring_back_who_has_left(void **state)
+{
+	struct fixture *f = *state;
+	static struct changing change;
+	struct uuid room = hub_room(&f->hub, 0, "");
+	struct hub_client *carol = client_start(&f->hub, 1, "carol");
+	hub_member(&f->hub, &room, "carol");
+	change_remove(&f->hub, 0, &change, &room, "carol");
+	hub_settle(&f->hub);
+	change_expect(&change, 0);
+	change = (struct changing){0};
+	change.join.announce = change.join.invited = true;
+	change.join.add.room = room;
+	change.join.add.user = hub_user("carol");
+	change.join.add.row = (struct room_row){
+		.id = room, .name = BYTES_LIT("new"), .member_version = 1, .version = 1};
+	home_join(&f->hub.sv[0], &change.join, on_announced);
+	hub_settle(&f->hub);
+	assert_int_equal(change.done, 1);
+	client_skip(carol);
+	change_notice(&f->hub, 0, &change, &room, "not for carol");
+	hub_settle(&f->hub);
+	assert_null(client_next(carol));
 }
 
 int main(void)
@@ -404,6 +459,8 @@ int main(void)
 		TEST(who_stays_alone_cannot_write),
 		TEST(a_notice_comes_in_order),
 		TEST(a_notice_waits_for_the_participants),
+		TEST(a_join_waits_for_the_participants),
+		TEST(an_announcement_does_not_bring_back_who_has_left),
 	};
 #undef TEST
 	return cmocka_run_group_tests_name("changes", tests, NULL, NULL);

@@ -203,6 +203,10 @@ static void framing_tricks(void **state)
 			"HTTP/1.1 400 "},
 		{"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 131073\r\n\r\n", "HTTP/1.1 413 "},
 		{"POST /small HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n", "HTTP/1.1 413 "},
+		{"POST /small HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n",
+			"HTTP/1.1 413 "}, /* before any of it came */
+		{"POST /b HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nfffffff",
+			"HTTP/1.1 413 "},
 		{"POST /small HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
 		 "3\r\nabc\r\n2\r\nde\r\n",
 			"HTTP/1.1 413 "},

@@ -298,6 +298,49 @@ static void stalled_readers(void **state)
 	assert_int_equal(stream_pool_queued(f->pool), 0);
 }
 
+/* Each of them reads a little, but all together hold too much: the one that holds most goes. */
+static void greedy_readers(void **state)
+{
+	struct http_fixture *f = *state;
+	f->limits.sweep_us = 5000;
+	http_restart(f);
+	int clients[4];
+	for (int i = 0; i < 4; i++) {
+		http_put(f, "GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
+		for (int turn = 0; turn < 4; turn++) {
+			loop_turn(f->loop, 0);
+		}
+		clients[i] = f->client;
+		if (i < 3) {
+			http_connect_early(f, BYTES_NONE);
+		}
+	}
+	char taken[30000];
+	assert_int_equal(recv(clients[1], taken, sizeof(taken), 0), sizeof(taken));
+	f->limits.queue_max = stream_pool_queued(f->pool) / 2;
+	assert_true(f->limits.queue_max > 0);
+	http_server_set_limits(f->server, &f->limits);
+	for (int i = 0; i < 60 && stream_pool_queued(f->pool) > f->limits.queue_max; i++) {
+		loop_turn(f->loop, 10);
+	}
+	assert_true(stream_pool_queued(f->pool) <= f->limits.queue_max);
+	size_t dropped = 4 - http_server_count(f->server);
+	assert_in_range(dropped, 1, 3);
+	assert_int_equal(f->metrics.send_memory_dropped, dropped);
+	/* Those that stay get all of it. */
+	size_t whole = 0;
+	for (int i = 0; i < 4; i++) {
+		f->client = clients[i];
+		f->closed = f->reset = false;
+		buf_clear(&f->got);
+		http_wait_ms(f, 30);
+		whole += f->got.len + (i == 1 ? sizeof(taken) : 0) >= 300000 ? 1 : 0;
+		close(clients[i]);
+	}
+	f->client = -1;
+	assert_int_equal(whole, 4 - dropped);
+}
+
 /* ---- drain ---- */
 
 static void drain(void **state)
@@ -341,6 +384,7 @@ int main(void)
 		CASE(idle_timeouts),
 		CASE(slow_bodies),
 		CASE(stalled_readers),
+		CASE(greedy_readers),
 		CASE(drain),
 	};
 #undef CASE

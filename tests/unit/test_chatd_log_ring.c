@@ -100,6 +100,14 @@ static void test_lost(void **state)
 	add(ring, LOG_ERROR, 7000);
 	add(ring, LOG_ERROR, 7001);
 	expect_next(ring, &late, 5002, 1);
+	/* What was lost is told even where none of those that are left is for him. */
+	for (int i = 0; i < LOG_RING_LINES; i++) {
+		add(ring, LOG_INFO, i);
+	}
+	expect_next(ring, &errors, -1, 0);
+	add(ring, LOG_ERROR, 9000);
+	expect_next(ring, &errors, 9000, 100 + LOG_RING_LINES + 2);
+	expect_next(ring, &errors, -1, 0);
 	log_ring_destroy(&ring);
 }
 

@@ -65,6 +65,11 @@ static void the_form_with_an_object(void **state)
 				"\"size\":12}"));
 	assert_non_null(strstr(call_method(f, "SendMessage", "'general',{'content':'plain'}"),
 		"\"result\":{\"id\""));
+	/* Members of other types are left out. */
+	call_method(f, "SendMessage",
+		"'general',{'type':'file','attachment':{'url':'HTTP://x','name':5,'size':-1}}");
+	message = f->alice->records[f->alice->record_count - 2];
+	assert_non_null(strstr(message, "\"attachment\":{\"url\":\"HTTP://x\"}"));
 }
 
 static void what_is_no_message(void **state)
@@ -81,6 +86,9 @@ static void what_is_no_message(void **state)
 		"'general',{'content':'x','attachment':{'url':'u'}}",
 		"'general',{'content':'x','type':'File','attachment':{}}",
 		"'general',{'content':'x','type':'File','attachment':{'url':''}}",
+		"'general',{'type':'File','attachment':{'url':'javascript:alert(1)'}}",
+		"'general',{'type':'Image','attachment':{'url':'data:text/html,x'}}",
+		"'general',{'type':'File','attachment':{'url':'https://x/\\r\\nSet: a'}}",
 	};
 	struct call_fixture *f = *state;
 	for (size_t i = 0; i < sizeof(arguments) / sizeof(arguments[0]); i++) {

@@ -1,0 +1,20 @@
+/* Which database the commands work on that open it themselves. */
+#ifndef CHATCTL_DATABASE_H
+#define CHATCTL_DATABASE_H
+
+#include <stdint.h>
+
+#include "chatctl/failure.h"
+#include "chatctl/options.h"
+
+/* The URL of the database that the settings name; where they name none, or --socket says which
+ * daemon is meant, that of the daemon which answers; without a daemon the usual place
+ * (locate_database()). On the failure's arena. 0; ERR_CONFIG where the settings are not good; what
+ * a daemon that is there but does not answer leads to (remote_call()). */
+int database_find(const char **ret_url, const struct options *options, struct failure *failure);
+
+/* The URL that the daemon with this pid says, which may be relative to the folder in which it runs.
+ * On the arena, or url itself. */
+const char *database_url_of(struct arena *arena, const char *url, int64_t pid);
+
+#endif
