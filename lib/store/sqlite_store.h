@@ -14,6 +14,14 @@
 struct sqlite_store;
 struct append_ref;
 
+/* How many there are takes a walk over whole tables: where that is long, it is told again for a
+ * while.
+ */
+struct sqlite_counts {
+	uint64_t users, rooms, messages;
+	uint64_t until_us; /* monotonic; 0: never counted, or it took no time to speak of */
+};
+
 /* What one of the threads works with; nothing of it is seen by another thread while that runs. */
 struct sqlite_connection {
 	struct sqlite_store *store; /* what is in it does not change after opening */
@@ -22,6 +30,7 @@ struct sqlite_connection {
 	bool found_damage; /* writer: a request of this transaction met ERR_CORRUPT and is marked */
 	struct append_ref *refs; /* writer: the messages of one run of appends */
 	size_t ref_cap;
+	struct sqlite_counts counts; /* reader */
 };
 
 struct sqlite_store {

@@ -21,7 +21,8 @@ struct store;
 struct store_status {
 	struct store_call call;
 	/* out */
-	uint64_t users, rooms, messages;
+	uint64_t users, rooms, messages; /* where counting is long, as of a while ago: up to 100
+					    times what it took */
 	uint64_t size_bytes;
 	uint32_t schema; /* number of the last migration */
 };
