@@ -83,7 +83,11 @@ static int take_changes(
 		update->changes |= ROOM_SET_ARCHIVED;
 		update->archived = params->archived;
 	}
-	return update->changes != 0 ? 0 : op_fail(op, ERR_BAD_REQUEST, "nothing is to be changed");
+	if (update->changes != 0) {
+		return 0;
+	}
+	return op_fail(op, op->principal == NULL ? ERR_USAGE : ERR_BAD_REQUEST,
+		"nothing is to be changed");
 }
 
 static int find(struct op *op)

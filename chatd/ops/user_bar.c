@@ -1,17 +1,14 @@
 /* Keeping users out: bans, and tokens that are no good any more. They hold at once, on live
  * connections too. */
-#include "chatd/auth/bars.h"
-#include "chatd/conn/conns.h"
-#include "chatd/op/tour.h"
 #include "chatd/ops/async.h"
 #include "chatd/ops/change.h"
+#include "chatd/ops/keep_out.h"
 #include "chatd/ops/ops.h"
 #include "chatd/ops/people.h"
 
 struct user_bar {
 	struct store_user_bar bar;
-	struct tour tour;
-	struct op *op;
+	struct keep_out out;
 };
 
 static int start(struct op *op)
@@ -22,7 +19,6 @@ static int start(struct op *op)
 	if (err != 0) {
 		return err;
 	}
-	state->op = op;
 	state->bar.identity = params->user;
 	async_store(op, &state->bar.call);
 	err = store_user_bar(op->sv->store, &state->bar);
@@ -53,27 +49,13 @@ static int start_revoke(struct op *op)
 	return start(op);
 }
 
-static void visit(struct services *sv, struct tour *tour)
-{
-	const struct user_bar *state = CONTAINER_OF(tour, struct user_bar, tour);
-	conns_bar_user(sv->conns, &state->bar.user);
-}
-
-static void visited(struct tour *tour)
-{
-	op_resume(CONTAINER_OF(tour, struct user_bar, tour)->op, 0);
-}
-
 static int apply(struct op *op)
 {
 	struct user_bar *state = op->state;
-	const struct user_row *row = &state->bar.row;
 	if (op_error(op) != 0) {
 		return op_error(op);
 	}
-	bars_set(op->sv->bars, &row->id, row->banned_ms, row->ban_reason, row->tokens_from_ms);
-	tour_start(op->sv, &state->tour, visit, visited);
-	return OP_WAIT;
+	return keep_out(op, &state->out, &state->bar.row);
 }
 
 static int reply(struct op *op)

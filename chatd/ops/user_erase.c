@@ -2,10 +2,9 @@
  * he sent, then his name. What is done stays done where it is broken off; asked again it goes on.
  */
 #include "chatd/auth/bars.h"
-#include "chatd/conn/conns.h"
-#include "chatd/op/tour.h"
 #include "chatd/ops/async.h"
 #include "chatd/ops/change.h"
+#include "chatd/ops/keep_out.h"
 #include "chatd/ops/ops.h"
 #include "chatd/room/home.h"
 #include "chatd/room/render.h"
@@ -16,7 +15,7 @@
 struct user_erase {
 	struct uuid user;
 	struct store_user_bar bar;
-	struct tour tour;
+	struct keep_out out;
 	struct store_rooms_page rooms;
 	struct home_leave leave;
 	struct store_sent_erase sent;
@@ -75,27 +74,13 @@ static int revoke(struct op *op)
 	return err != 0 ? err : OP_WAIT;
 }
 
-static void visit(struct services *sv, struct tour *tour)
-{
-	const struct user_erase *state = CONTAINER_OF(tour, struct user_erase, tour);
-	conns_bar_user(sv->conns, &state->user);
-}
-
-static void visited(struct tour *tour)
-{
-	op_resume(CONTAINER_OF(tour, struct user_erase, tour)->op, 0);
-}
-
-static int keep_out(struct op *op)
+static int bar(struct op *op)
 {
 	struct user_erase *state = op->state;
-	const struct user_row *row = &state->bar.row;
 	if (op_error(op) != 0) {
 		return op_error(op);
 	}
-	bars_set(op->sv->bars, &row->id, row->banned_ms, row->ban_reason, row->tokens_from_ms);
-	tour_start(op->sv, &state->tour, visit, visited);
-	return OP_WAIT;
+	return keep_out(op, &state->out, &state->bar.row);
 }
 
 /* ---- out of his rooms ---- */
@@ -218,7 +203,7 @@ static void release(struct op *op)
 static const struct op_step steps[] = {
 	{"find", find, 0},
 	{"revoke", revoke, OP_COMMIT},
-	{"keep out", keep_out, 0},
+	{"keep out", bar, 0},
 	{"next room", next_room, 0},
 	{"leave", leave_room, 0},
 	{"left", left_room, 0},
