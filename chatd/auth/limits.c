@@ -89,7 +89,7 @@ static struct slot *find_slot(struct bucket *bucket, uint64_t hash)
 
 /* 0, or for how many nanoseconds it is too early. */
 static uint64_t take(struct bucket *bucket, uint64_t hash, uint64_t now_ns, uint64_t interval_ns,
-	uint64_t burst_ns)
+	uint64_t burst_ns, bool only_look)
 {
 	struct slot *slot = find_slot(bucket, hash);
 	uint64_t arrival = now_ns;
@@ -100,12 +100,14 @@ static uint64_t take(struct bucket *bucket, uint64_t hash, uint64_t now_ns, uint
 	if (next - now_ns > burst_ns) {
 		return next - now_ns - burst_ns;
 	}
-	*slot = (struct slot){.hash = hash, .arrival_ns = next};
+	if (!only_look) {
+		*slot = (struct slot){.hash = hash, .arrival_ns = next};
+	}
 	return 0;
 }
 
-int limits_take(struct limits *limits, enum limit_kind kind, struct bytes key, uint64_t now_us,
-	uint64_t rate, uint64_t *ret_retry_us)
+static int ask(struct limits *limits, enum limit_kind kind, struct bytes key, uint64_t now_us,
+	uint64_t rate, bool only_look, uint64_t *ret_retry_us)
 {
 	if (rate == 0) {
 		return 0;
@@ -119,13 +121,25 @@ int limits_take(struct limits *limits, enum limit_kind kind, struct bytes key, u
 	uint64_t interval_ns = (SECOND_NS + rate - 1) / rate;
 	uint64_t burst_ns = LIMITS_BURST_S * rate * interval_ns;
 	pthread_mutex_lock(&limits->stripes[stripe].mutex);
-	uint64_t early_ns = take(bucket, hash, now_us * 1000, interval_ns, burst_ns);
+	uint64_t early_ns = take(bucket, hash, now_us * 1000, interval_ns, burst_ns, only_look);
 	pthread_mutex_unlock(&limits->stripes[stripe].mutex);
 	if (early_ns > 0) {
 		*ret_retry_us = (early_ns + 999) / 1000;
 		return ERR_RATE_LIMITED;
 	}
 	return 0;
+}
+
+int limits_take(struct limits *limits, enum limit_kind kind, struct bytes key, uint64_t now_us,
+	uint64_t rate, uint64_t *ret_retry_us)
+{
+	return ask(limits, kind, key, now_us, rate, false, ret_retry_us);
+}
+
+int limits_look(struct limits *limits, enum limit_kind kind, struct bytes key, uint64_t now_us,
+	uint64_t rate, uint64_t *ret_retry_us)
+{
+	return ask(limits, kind, key, now_us, rate, true, ret_retry_us);
 }
 
 static size_t stripe_keys(const struct bucket buckets[BUCKETS], uint64_t now_ns)

@@ -49,6 +49,10 @@ void limits_destroy(struct limits **limits);
 int limits_take(struct limits *limits, enum limit_kind kind, struct bytes key, uint64_t now_us,
 	uint64_t rate, uint64_t *ret_retry_us);
 
+/* What limits_take() would answer; nothing is counted. */
+int limits_look(struct limits *limits, enum limit_kind kind, struct bytes key, uint64_t now_us,
+	uint64_t rate, uint64_t *ret_retry_us);
+
 /* Keys that are kept at now_us, of all kinds. */
 size_t limits_keys(struct limits *limits, uint64_t now_us);
 

@@ -202,6 +202,18 @@ int principal_cache_verify(struct principal_cache *cache, struct jwt_verifier *v
 	return 0;
 }
 
+bool principal_cache_has(struct principal_cache *cache, struct jwt_verifier *verifier,
+	struct bytes token, int64_t now_ms)
+{
+	uint8_t hash[32];
+	use_verifier(cache, verifier);
+	if (token.len > JWT_TOKEN_MAX) {
+		return false;
+	}
+	digest_sha256(token, hash);
+	return entry_find(cache, hash, now_ms) != NULL;
+}
+
 void principal_cache_clear(struct principal_cache *cache)
 {
 	struct cache_entry *entry;

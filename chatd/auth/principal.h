@@ -51,6 +51,9 @@ void principal_cache_destroy(struct principal_cache **cache);
  * bytes. The caller gets a reference of his own. Refusals are not remembered. */
 int principal_cache_verify(struct principal_cache *cache, struct jwt_verifier *verifier,
 	struct bytes token, int64_t now_ms, struct principal **ret_principal, char *why);
+/* Whether principal_cache_verify() would have nothing to verify. */
+bool principal_cache_has(struct principal_cache *cache, struct jwt_verifier *verifier,
+	struct bytes token, int64_t now_ms);
 /* Drops all entries (their principals live on where they are referenced). */
 void principal_cache_clear(struct principal_cache *cache);
 size_t principal_cache_count(const struct principal_cache *cache);

@@ -52,6 +52,15 @@ int limits_address(struct services *sv, const char *peer, uint64_t *ret_retry_us
 	return take_address(sv, LIMIT_ADDRESS, peer, ret_retry_us);
 }
 
+int limits_address_look(struct services *sv, const char *peer, uint64_t *ret_retry_us)
+{
+	char text[LIMITS_ADDRESS_SIZE];
+	struct bytes key = limits_address_key(peer, text);
+	return key.len == 0 ? 0
+			    : limits_look(sv->limits, LIMIT_ADDRESS, key, loop_now_us(sv->loop),
+				      sv->conf->limits.address_connects, ret_retry_us);
+}
+
 bool limits_has_place(struct services *sv)
 {
 	uint64_t max = sv->conf->server.max_connections;

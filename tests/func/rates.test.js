@@ -304,3 +304,22 @@ test('a reload changes the rates at once', async () => {
   await daemon.logged(/chatd\.conf:2.*0 to 1000000\/s/);
   await daemon.stop();
 });
+
+test('bad tokens over REST count for their address; whoever is known there goes on', async () => {
+  const daemon = await start({ CHATD_LIMITS_ADDRESS_CONNECTS: 5, CHATD_SERVER_WORKERS: 1 });
+  const ask = (token) => request(daemon.port, 'GET', '/api/v1/users/me', { token });
+  const known = userToken(fresh('known'));
+  assert.strictEqual((await ask(known)).status, 200);
+  const statuses = [];
+  for (let i = 0; i < 14; i++) {
+    statuses.push((await ask(`${userToken('mallory', { key: `another secret of 32 bytes or more ${i}` })}`)).status);
+  }
+  assert.deepStrictEqual(statuses.slice(0, 10), Array(10).fill(401));
+  assert.ok(statuses.slice(11).every((status) => status === 429), statuses.join());
+  const late = await ask(userToken(fresh('unknown')));
+  assert.deepStrictEqual([late.status, Number(late.headers['retry-after']) >= 1], [429, true]);
+  assert.strictEqual((await ask(known)).status, 200);
+  assert.ok((await daemon.metric('rate_limited_address_total')) >= 4);
+  await sleep(2100);
+  assert.strictEqual((await ask(userToken(fresh('unknown')))).status, 200);
+});
