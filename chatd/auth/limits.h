@@ -33,6 +33,7 @@ enum limit_kind {
 	/* The second request of a connect that was negotiated, counted apart, so that a connect
 	 * counts once; key as above. */
 	LIMIT_UPGRADE,
+	LIMIT_REFUSED, /* tokens from an address that were not good; key as above */
 	LIMIT_ADDRESS, /* other requests from an address that name no user; key as above */
 };
 

@@ -52,12 +52,23 @@ int limits_address(struct services *sv, const char *peer, uint64_t *ret_retry_us
 	return take_address(sv, LIMIT_ADDRESS, peer, ret_retry_us);
 }
 
-int limits_address_look(struct services *sv, const char *peer, uint64_t *ret_retry_us)
+void limits_refused(struct services *sv, const char *peer)
+{
+	char text[LIMITS_ADDRESS_SIZE];
+	struct bytes key = limits_address_key(peer, text);
+	uint64_t retry_us;
+	if (key.len > 0) {
+		limits_take(sv->limits, LIMIT_REFUSED, key, loop_now_us(sv->loop),
+			sv->conf->limits.address_connects, &retry_us);
+	}
+}
+
+int limits_refused_look(struct services *sv, const char *peer, uint64_t *ret_retry_us)
 {
 	char text[LIMITS_ADDRESS_SIZE];
 	struct bytes key = limits_address_key(peer, text);
 	return key.len == 0 ? 0
-			    : limits_look(sv->limits, LIMIT_ADDRESS, key, loop_now_us(sv->loop),
+			    : limits_look(sv->limits, LIMIT_REFUSED, key, loop_now_us(sv->loop),
 				      sv->conf->limits.address_connects, ret_retry_us);
 }
 

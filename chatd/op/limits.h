@@ -21,8 +21,10 @@ int limits_upgrade(struct services *sv, const char *peer, uint64_t *ret_retry_us
 /* Another request that names no user: once more, so that neither connects nor these are hit by the
  * others. */
 int limits_address(struct services *sv, const char *peer, uint64_t *ret_retry_us);
-/* What limits_address() would answer; nothing is counted. */
-int limits_address_look(struct services *sv, const char *peer, uint64_t *ret_retry_us);
+/* A token from an address was not good: counted apart, at the same rate. */
+void limits_refused(struct services *sv, const char *peer);
+/* Whether too many were; nothing is counted. */
+int limits_refused_look(struct services *sv, const char *peer, uint64_t *ret_retry_us);
 
 /* Whether the node has a place for one more connection (server.max_connections); a refusal is
  * counted. It takes none: another may be faster. */

@@ -40,13 +40,13 @@ static int refuse(struct problem *problem, int err, const char *detail, const ch
 	return err;
 }
 
-/* Refused tokens count for the address that sends them. Where those were too many, nothing that has
- * to be verified first is looked at: a signature costs up to a third of a millisecond. */
+/* Where too many tokens of an address were refused, nothing that has to be verified first is looked
+ * at: a signature costs up to a third of a millisecond. */
 static bool is_flooding(struct services *sv, const struct http_exchange *exchange,
 	struct bytes token, struct problem *problem)
 {
 	uint64_t retry_us = 0;
-	if (limits_address_look(sv, exchange->peer, &retry_us) == 0 ||
+	if (limits_refused_look(sv, exchange->peer, &retry_us) == 0 ||
 		principal_cache_has(
 			sv->principals, sv->verifier, token, clock_wall_ms(sv->clock))) {
 		return false;
@@ -78,6 +78,7 @@ static int verify(
 	if (principal_cache_verify(sv->principals, sv->verifier, token, clock_wall_ms(sv->clock),
 		    &admission->principal, why) != 0) {
 		admission->why = arena_strdup(exchange->arena, why);
+		limits_refused(sv, exchange->peer);
 		return refuse(problem, ERR_UNAUTHORIZED, "the token is not valid",
 			REALM ", error=\"invalid_token\"\r\n");
 	}
