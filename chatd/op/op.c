@@ -194,6 +194,12 @@ void op_resume(struct op *op, int err)
 	op_run(op);
 }
 
+int op_step_again(struct op *op)
+{
+	(void)op;
+	return OP_AGAIN;
+}
+
 int op_error(const struct op *op)
 {
 	return op->resume_err;

@@ -157,6 +157,8 @@ void op_discard(struct op **op);
 void op_start(
 	struct op *op, struct op_caller *caller, struct principal *principal, void *connection);
 
+/* A step that answers OP_AGAIN: the end of a table that goes page by page. */
+int op_step_again(struct op *op);
 /* What a step waited for has come. err is for the next step to look at (op_error); it does not end
  * the operation by itself. Exactly once per OP_WAIT, on the operation's worker. */
 void op_resume(struct op *op, int err);

@@ -25,15 +25,14 @@ static int check_ref(struct op *op, struct bytes ref)
 static int read_room(struct op *op, struct room_access *access, struct bytes ref)
 {
 	struct services *sv = op->sv;
-	bool operator_call = access->as_operator;
-	int err = operator_call ? 0 : check_ref(op, ref);
+	int err = access->as_operator ? 0 : check_ref(op, ref);
 	if (err != 0) {
 		return err;
 	}
 	access->was_read = true;
 	access->find.ref = ref;
-	access->find.by_name = operator_call;
-	if (!operator_call) {
+	access->find.by_name = access->as_operator;
+	if (!access->as_operator) {
 		access->find.has_user = true;
 		access->find.user = op->principal->user_id;
 	}

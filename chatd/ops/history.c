@@ -99,12 +99,6 @@ static int emit_page(struct op *op)
 	return op_congested(op) ? OP_WAIT : OP_NEXT;
 }
 
-static int next_page(struct op *op)
-{
-	(void)op;
-	return OP_AGAIN;
-}
-
 static void release(struct op *op)
 {
 	struct history *state = op->state;
@@ -116,7 +110,7 @@ static const struct op_step steps[] = {
 	{"check", check, 0},
 	{"read", read_page, 0},
 	{"emit", emit_page, 0},
-	{"next", next_page, 0},
+	{"next", op_step_again, 0},
 	{0},
 };
 
@@ -136,7 +130,7 @@ static const struct op_step show_steps[] = {
 	{"check", check, 0},
 	{"read", read_page, 0},
 	{"emit", emit_page, 0},
-	{"next", next_page, 0},
+	{"next", op_step_again, 0},
 	{0},
 };
 

@@ -4,7 +4,6 @@
 #include "chatd/ops/ops.h"
 #include "chatd/ops/posting.h"
 #include "chatd/room/home.h"
-#include "chatd/room/render.h"
 #include "lib/base/digest.h"
 #include "lib/base/err.h"
 
@@ -17,7 +16,7 @@ struct imported {
 	struct bytes id, sender, type, content, encrypted_content, nonce, auth_tag;
 	struct bytes client_message_id;
 	const struct value *attachment;
-	int64_t sent_ms, edited_ms, deleted_ms, ref_seq, seq;
+	int64_t sent_ms, edited_ms, deleted_ms, ref_seq;
 	enum param_given encrypted_given;
 };
 

@@ -90,16 +90,10 @@ static int look(struct op *op)
 	return state->more && !op->sv->draining ? OP_NEXT : OP_DONE;
 }
 
-static int again(struct op *op)
-{
-	(void)op;
-	return OP_AGAIN;
-}
-
 static const struct op_step sweep_steps[] = {
 	{"sweep", sweep, 0},
 	{"look", look, 0},
-	{"again", again, 0},
+	{"again", op_step_again, 0},
 	{0},
 };
 

@@ -1,6 +1,7 @@
 #include "chatd/ops/access.h"
 #include "chatd/ops/async.h"
 #include "chatd/ops/ops.h"
+#include "chatd/ops/pages.h"
 #include "chatd/ops/people.h"
 #include "chatd/room/render.h"
 
@@ -51,20 +52,16 @@ const struct op_def op_room_show = {
 
 struct room_list {
 	struct store_room_list list;
-	struct arena *page; /* this page's rows */
-	struct arena *last; /* the page before: the place where this one begins lies on it */
+	struct pages pages;
 };
 
 static int read_page(struct op *op)
 {
 	struct room_list *state = op->state;
 	struct store_room_list *list = &state->list;
-	arena_destroy(&state->last);
-	state->last = state->page;
-	state->page = arena_create(8192);
 	list->limit = PAGE;
 	async_store(op, &list->call);
-	list->call.arena = state->page;
+	list->call.arena = pages_next(&state->pages);
 	int err = store_room_list(op->sv->store, list);
 	return err != 0 ? err : OP_WAIT;
 }
@@ -90,23 +87,16 @@ static int emit_page(struct op *op)
 	return op_congested(op) ? OP_WAIT : OP_NEXT;
 }
 
-static int next_page(struct op *op)
-{
-	(void)op;
-	return OP_AGAIN;
-}
-
 static void release_list(struct op *op)
 {
 	struct room_list *state = op->state;
-	arena_destroy(&state->page);
-	arena_destroy(&state->last);
+	pages_finish(&state->pages);
 }
 
 static const struct op_step list_steps[] = {
 	{"read", read_page, 0},
 	{"emit", emit_page, 0},
-	{"next", next_page, 0},
+	{"next", op_step_again, 0},
 	{0},
 };
 

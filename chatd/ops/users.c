@@ -5,6 +5,7 @@
 #include "chatd/ops/async.h"
 #include "chatd/ops/change.h"
 #include "chatd/ops/ops.h"
+#include "chatd/ops/pages.h"
 #include "chatd/ops/people.h"
 #include "lib/base/err.h"
 
@@ -190,21 +191,17 @@ const struct op_def op_user_update = {
 
 struct user_list {
 	struct store_user_list list;
-	struct arena *page; /* this page's rows */
-	struct arena *last; /* the page before: the place where this one begins lies on it */
+	struct pages pages;
 };
 
 static int read_page(struct op *op)
 {
 	struct user_list *state = op->state;
 	const struct user_list_params *params = op->params;
-	arena_destroy(&state->last);
-	state->last = state->page;
-	state->page = arena_create(8192);
 	state->list.banned_only = params->banned;
 	state->list.limit = PAGE;
 	async_store(op, &state->list.call);
-	state->list.call.arena = state->page;
+	state->list.call.arena = pages_next(&state->pages);
 	int err = store_user_list(op->sv->store, &state->list);
 	return err != 0 ? err : OP_WAIT;
 }
@@ -231,23 +228,16 @@ static int emit_page(struct op *op)
 	return op_congested(op) ? OP_WAIT : OP_NEXT;
 }
 
-static int next_page(struct op *op)
-{
-	(void)op;
-	return OP_AGAIN;
-}
-
 static void release_list(struct op *op)
 {
 	struct user_list *state = op->state;
-	arena_destroy(&state->page);
-	arena_destroy(&state->last);
+	pages_finish(&state->pages);
 }
 
 static const struct op_step list_steps[] = {
 	{"read", read_page, 0},
 	{"emit", emit_page, 0},
-	{"next", next_page, 0},
+	{"next", op_step_again, 0},
 	{0},
 };
 

@@ -21,6 +21,24 @@ void doc_name(struct buf *out, const char *name)
 	buf_append_char(out, ':');
 }
 
+void doc_required(struct buf *out, bool *any, const char *name)
+{
+	if (!*any) {
+		doc_name(out, "required");
+		buf_append_char(out, '[');
+	}
+	*any = true;
+	doc_separate(out);
+	json_write_text(out, bytes_str(name));
+}
+
+void doc_required_end(struct buf *out, bool any)
+{
+	if (any) {
+		buf_append_char(out, ']');
+	}
+}
+
 void doc_text(struct buf *out, const char *name, const char *text)
 {
 	doc_name(out, name);

@@ -12,6 +12,10 @@
 void doc_separate(struct buf *out);
 /* "name": with the comma before it. */
 void doc_name(struct buf *out, const char *name);
+/* One more name of an object's "required", which begins with the first: *any says whether it has.
+ */
+void doc_required(struct buf *out, bool *any, const char *name);
+void doc_required_end(struct buf *out, bool any);
 /* Members. texts ends with NULL. */
 void doc_text(struct buf *out, const char *name, const char *text);
 void doc_number(struct buf *out, const char *name, int64_t number);

@@ -2,7 +2,6 @@
 
 #include "chatd/rest/doc.h"
 #include "chatd/rest/routes.h"
-#include "lib/value/json.h"
 
 static void parameter(struct buf *out, const char *place, const struct param *param)
 {
@@ -52,20 +51,11 @@ static void required(struct buf *out, const struct rest_params *body)
 {
 	bool any = false;
 	for (size_t i = 0; i < body->count; i++) {
-		if ((body->table[i].flags & PARAM_OPTIONAL) != 0) {
-			continue;
+		if ((body->table[i].flags & PARAM_OPTIONAL) == 0) {
+			doc_required(out, &any, body->table[i].name);
 		}
-		if (!any) {
-			doc_name(out, "required");
-			buf_append_char(out, '[');
-		}
-		any = true;
-		doc_separate(out);
-		json_write_text(out, bytes_str(body->table[i].name));
 	}
-	if (any) {
-		buf_append_char(out, ']');
-	}
+	doc_required_end(out, any);
 }
 
 static void request_body(struct buf *out, const struct rest_route *route)

@@ -2,7 +2,6 @@
 
 #include "chatd/rest/doc.h"
 #include "chatd/rest/schemas.h"
-#include "lib/value/json.h"
 
 /* ---- schemas ---- */
 
@@ -71,20 +70,11 @@ static void required(struct buf *out, const struct schema *schema)
 {
 	bool any = false;
 	for (size_t i = 0; i < schema->count; i++) {
-		if ((schema->fields[i].flags & SCHEMA_OPTIONAL) != 0) {
-			continue;
+		if ((schema->fields[i].flags & SCHEMA_OPTIONAL) == 0) {
+			doc_required(out, &any, schema->fields[i].name);
 		}
-		if (!any) {
-			doc_name(out, "required");
-			buf_append_char(out, '[');
-		}
-		any = true;
-		doc_separate(out);
-		json_write_text(out, bytes_str(schema->fields[i].name));
 	}
-	if (any) {
-		buf_append_char(out, ']');
-	}
+	doc_required_end(out, any);
 }
 
 static void one_schema(struct buf *out, const struct schema *schema)

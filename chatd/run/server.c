@@ -166,16 +166,17 @@ static void server_drain(void *ctx)
 
 /* ---- reload ---- */
 
-static int reload(
-	struct server *server, bool apply, setting_visit_fn visit, void *ctx, struct buf *why)
+static int control_reload(
+	void *ctx, bool apply, setting_visit_fn visit, void *visit_ctx, struct buf *why)
 {
+	struct server *server = ctx;
 	struct conf_load_params params = {
 		.path = server->params->config_path,
 		.environment = server->params->environment,
 	};
 	struct conf *fresh = NULL;
 	struct jwt_verifier *verifier = NULL;
-	int err = reload_read(&params, server->conf, visit, ctx, apply ? &fresh : NULL,
+	int err = reload_read(&params, server->conf, visit, visit_ctx, apply ? &fresh : NULL,
 		apply ? &verifier : NULL, why);
 	if (err != 0 || !apply) {
 		return err;
@@ -195,7 +196,7 @@ static int reload(
 static void on_hangup(void *ctx)
 {
 	struct buf why = {0};
-	int err = reload(ctx, true, NULL, NULL, &why);
+	int err = control_reload(ctx, true, NULL, NULL, &why);
 	if (err != 0) {
 		report(err, "reload refused, the old settings stay", &why);
 	}
@@ -221,12 +222,6 @@ static int control_ready(void *ctx)
 static bool control_stopping(void *ctx)
 {
 	return ((struct server *)ctx)->state >= SERVER_DRAINING;
-}
-
-static int control_reload(
-	void *ctx, bool apply, setting_visit_fn visit, void *visit_ctx, struct buf *ret_why)
-{
-	return reload(ctx, apply, visit, visit_ctx, ret_why);
 }
 
 static const char *control_listening(void *ctx)
