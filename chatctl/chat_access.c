@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "chatctl/remote.h"
+#include "chatctl/text.h"
 #include "lib/base/clock.h"
 #include "lib/base/err.h"
 
@@ -26,17 +27,6 @@ static const char *own_name(struct arena *arena)
 	}
 	const struct passwd *row = getpwuid(getuid());
 	return row != NULL && row->pw_name[0] != '\0' ? arena_strdup(arena, row->pw_name) : NULL;
-}
-
-static struct bytes trim_lines(struct bytes text)
-{
-	while (text.len > 0 && strchr(" \t\r\n", text.ptr[text.len - 1]) != NULL) {
-		text.len--;
-	}
-	while (text.len > 0 && strchr(" \t\r\n", text.ptr[0]) != NULL) {
-		text = bytes_of(text.ptr + 1, text.len - 1);
-	}
-	return text;
 }
 
 int chat_access_read_token(struct chat_access *access)
@@ -57,7 +47,7 @@ int chat_access_read_token(struct chat_access *access)
 		err = len == TOKEN_MAX ? ERR_TOO_LARGE : 0;
 	}
 	int saved = errno;
-	struct bytes token = trim_lines(bytes_of(space, len));
+	struct bytes token = text_trim(bytes_of(space, len));
 	if (err == 0 && token.len == 0) {
 		err = ERR_BAD_REQUEST;
 	}

@@ -8,6 +8,7 @@
 
 #include "chatctl/progress.h"
 #include "chatctl/remote.h"
+#include "chatctl/text.h"
 #include "lib/base/err.h"
 #include "lib/value/json.h"
 
@@ -229,15 +230,13 @@ static int take_lines(struct import *import)
 	errno = 0;
 	while ((len = getline(&import->line, &import->line_cap, import->file)) >= 0) {
 		import->line_no++;
-		struct bytes text = bytes_trim(bytes_of(import->line, (size_t)len));
-		while (text.len > 0 && strchr("\r\n", text.ptr[text.len - 1]) != NULL) {
-			text.len--;
+		struct bytes text = text_trim(bytes_of(import->line, (size_t)len));
+		int err = 0;
+		if (text.len > BATCH_BYTES) {
+			tell_failed(import, import->line_no, "the line is too long");
+		} else if (text.len > 0) {
+			err = take_line(import, text);
 		}
-		int err =
-			text.len == 0 ? 0
-			: text.len > BATCH_BYTES
-				? (tell_failed(import, import->line_no, "the line is too long"), 0)
-				: take_line(import, text);
 		if (err != 0) {
 			return err;
 		}

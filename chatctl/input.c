@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "chatctl/text.h"
 #include "lib/base/err.h"
 
 #define INPUT_MAX (256 * 1024)
@@ -48,17 +49,6 @@ static int open_input(struct invocation *invocation, const struct ctl_arg *arg, 
 	return STDIN_FILENO;
 }
 
-static struct bytes trim_lines(struct bytes text)
-{
-	while (text.len > 0 && strchr(" \t\r\n", text.ptr[text.len - 1]) != NULL) {
-		text.len--;
-	}
-	while (text.len > 0 && strchr(" \t\r\n", text.ptr[0]) != NULL) {
-		text = bytes_of(text.ptr + 1, text.len - 1);
-	}
-	return text;
-}
-
 static int read_arg(struct invocation *invocation, const struct ctl_arg *arg,
 	struct value *ret_value, struct failure *failure)
 {
@@ -75,7 +65,7 @@ static int read_arg(struct invocation *invocation, const struct ctl_arg *arg,
 			fd == STDIN_FILENO ? "stdin" : name,
 			err == ERR_SYSTEM ? strerror(errno) : "it is too long");
 	} else {
-		*ret_value = value_text(arena_dup(invocation->arena, trim_lines(buf_bytes(&text))));
+		*ret_value = value_text(arena_dup(invocation->arena, text_trim(buf_bytes(&text))));
 	}
 	if (fd != STDIN_FILENO) {
 		close(fd);

@@ -85,6 +85,17 @@ void text_value(struct buf *out, const struct value *value)
 	}
 }
 
+struct bytes text_trim(struct bytes text)
+{
+	while (text.len > 0 && strchr(" \t\r\n", text.ptr[text.len - 1]) != NULL) {
+		text.len--;
+	}
+	while (text.len > 0 && strchr(" \t\r\n", text.ptr[0]) != NULL) {
+		text = bytes_of(text.ptr + 1, text.len - 1);
+	}
+	return text;
+}
+
 int text_seconds(struct bytes text, uint64_t *ret_us)
 {
 	unsigned long long seconds = 0;

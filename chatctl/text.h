@@ -16,6 +16,9 @@ void text_escape(struct buf *out, struct bytes text, bool keep_lines);
  * as JSON, null as nothing. Not escaped. */
 void text_value(struct buf *out, const struct value *value);
 
+/* Cuts blanks, tabs and line ends at both ends. */
+struct bytes text_trim(struct bytes text);
+
 /* "30", seconds, or "500ms", "2m". 0 or ERR_USAGE. */
 int text_seconds(struct bytes text, uint64_t *ret_us);
 

@@ -23,16 +23,23 @@ int limits_room(struct services *sv, const struct uuid *room, uint64_t *ret_retr
 	return err;
 }
 
-static int take_address(
-	struct services *sv, enum limit_kind kind, const char *peer, uint64_t *ret_retry_us)
+typedef int (*limits_fn)(struct limits *limits, enum limit_kind kind, struct bytes key,
+	uint64_t now_us, uint64_t rate, uint64_t *ret_retry_us);
+
+static int ask_address(struct services *sv, limits_fn ask, enum limit_kind kind, const char *peer,
+	uint64_t *ret_retry_us)
 {
 	char text[LIMITS_ADDRESS_SIZE];
 	struct bytes key = limits_address_key(peer, text);
-	if (key.len == 0) {
-		return 0;
-	}
-	int err = limits_take(sv->limits, kind, key, loop_now_us(sv->loop),
-		sv->conf->limits.address_connects, ret_retry_us);
+	return key.len == 0 ? 0
+			    : ask(sv->limits, kind, key, loop_now_us(sv->loop),
+				      sv->conf->limits.address_connects, ret_retry_us);
+}
+
+static int take_address(
+	struct services *sv, enum limit_kind kind, const char *peer, uint64_t *ret_retry_us)
+{
+	int err = ask_address(sv, limits_take, kind, peer, ret_retry_us);
 	sv->metrics->rate_limited_address += err != 0;
 	return err;
 }
@@ -54,22 +61,13 @@ int limits_address(struct services *sv, const char *peer, uint64_t *ret_retry_us
 
 void limits_refused(struct services *sv, const char *peer)
 {
-	char text[LIMITS_ADDRESS_SIZE];
-	struct bytes key = limits_address_key(peer, text);
 	uint64_t retry_us;
-	if (key.len > 0) {
-		limits_take(sv->limits, LIMIT_REFUSED, key, loop_now_us(sv->loop),
-			sv->conf->limits.address_connects, &retry_us);
-	}
+	ask_address(sv, limits_take, LIMIT_REFUSED, peer, &retry_us);
 }
 
 int limits_refused_look(struct services *sv, const char *peer, uint64_t *ret_retry_us)
 {
-	char text[LIMITS_ADDRESS_SIZE];
-	struct bytes key = limits_address_key(peer, text);
-	return key.len == 0 ? 0
-			    : limits_look(sv->limits, LIMIT_REFUSED, key, loop_now_us(sv->loop),
-				      sv->conf->limits.address_connects, ret_retry_us);
+	return ask_address(sv, limits_look, LIMIT_REFUSED, peer, ret_retry_us);
 }
 
 bool limits_has_place(struct services *sv)
