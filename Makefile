@@ -42,7 +42,7 @@ SUBMAKE = $(MAKE) --no-print-directory $(if $(findstring j,$(firstword -$(MAKEFL
 
 # ---- flags ------------------------------------------------------------------------------------------------------------
 
-PACKAGES := libevent jansson libjwt openssl sqlite3 zlib inih smartcols libsystemd
+PACKAGES := libevent jansson libjwt openssl sqlite3 libpq zlib inih smartcols libsystemd
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lpthread
 # What chatctl alone needs.
@@ -139,21 +139,21 @@ FORCE:
 
 # ---- generated sources ------------------------------------------------------------------------------------------------
 
-# The SQL files as C arrays. The file is touched only where its text changes, also when a migration came or went.
-MIGRATIONS_SQLITE := $(sort $(wildcard migrations/sqlite/[0-9][0-9][0-9][0-9]_*.sql))
+# The SQL files as C arrays. A file is touched only where its text changes, also when a migration came or went.
+MIGRATIONS = $(sort $(wildcard migrations/$(1)/[0-9][0-9][0-9][0-9]_*.sql))
 
-$(O)/lib/store/migrate.o: $(O)/gen/migrations_sqlite.h
+$(O)/lib/store/migrate.o: $(O)/gen/migrations_sqlite.h $(O)/gen/migrations_postgres.h
 
-$(O)/gen/migrations_sqlite.h: FORCE
+$(O)/gen/migrations_%.h: FORCE
 	@mkdir -p $(@D)
-	@{ for file in $(MIGRATIONS_SQLITE); do \
-		echo "static const unsigned char text_$$(basename $$file .sql)[] = {"; \
+	@{ for file in $(call MIGRATIONS,$*); do \
+		echo "static const unsigned char text_$*_$$(basename $$file .sql)[] = {"; \
 		od -An -v -tx1 $$file | sed 's/[0-9a-f][0-9a-f]/0x&,/g'; \
 		echo "0x00};"; \
 	done; \
-	echo "static const struct migration migrations_sqlite[] = {"; \
-	for name in $(basename $(notdir $(MIGRATIONS_SQLITE))); do \
-		echo "{$$(expr $$name : '0*\([0-9]*\)_'), \"$$name\", text_$$name, sizeof(text_$$name) - 1},"; \
+	echo "static const struct migration migrations_$*[] = {"; \
+	for name in $(basename $(notdir $(call MIGRATIONS,$*))); do \
+		echo "{$$(expr $$name : '0*\([0-9]*\)_'), \"$$name\", text_$*_$$name, sizeof(text_$*_$$name) - 1},"; \
 	done; \
 	echo "};"; } > $@.tmp
 	@if cmp -s $@.tmp $@; then rm $@.tmp; else mv $@.tmp $@; fi
@@ -288,11 +288,16 @@ check/%:
 	@packaging/deps.sh check
 	@MAKE='$(SUBMAKE)' OUT='$(OUT)' CLANG_FORMAT='$(CLANG_FORMAT)' tests/check.sh $*
 
-# The long form of what the check does in short: 200 kills instead of 20.
+# The long form of what the check does in short: 200 kills of each kind instead of 20, and every fault of
+# tests/chaos/faults, CHAOS_RUNS times. CHAOS_FAULTS=failover,clock chooses by parts of names.
+CHAOS_RUNS ?= 3
+CHAOS_FAULTS ?= all
+CHAOS_KILLS ?= 200
 .PHONY: chaos
 chaos:
 	@packaging/deps.sh check
-	@MAKE='$(SUBMAKE)' OUT='$(OUT)' CHAOS_KILLS=200 tests/check.sh chaos vanish
+	@MAKE='$(SUBMAKE)' OUT='$(OUT)' CHAOS_KILLS=$(CHAOS_KILLS) CHAOS_FAULTS='$(CHAOS_FAULTS)' CHAOS_RUNS=$(CHAOS_RUNS) \
+		TEST_CONCURRENCY=1 TEST_FILE_MINUTES=90 tests/check.sh chaos vanish
 
 # What the functional tests need from npm, as the lock file says.
 .PHONY: node-modules

@@ -34,7 +34,10 @@ int cmd_config_defaults(struct cmd *cmd);
 /* On the database itself, with lib/store/admin.h. */
 int cmd_db_status(struct cmd *cmd);
 int cmd_db_migrate(struct cmd *cmd);
+int cmd_db_plan(struct cmd *cmd);
+int cmd_db_new_epoch(struct cmd *cmd);
 int cmd_db_backup(struct cmd *cmd);
+int cmd_db_restore(struct cmd *cmd);
 int cmd_db_verify(struct cmd *cmd);
 
 /* What monitoring gets as exit code, of whatever may be wrong. */

@@ -189,9 +189,9 @@ static int first_word(struct parser *parser, const char *word)
 	for (size_t i = 0; i < ctl_group_count; i++) {
 		nearest_offer(&nearest, ctl_groups[i].name);
 	}
-	for (size_t i = 0; i < ctl_command_count; i++) {
-		if (ctl_commands[i].group == NULL) {
-			nearest_offer(&nearest, ctl_commands[i].verb);
+	for (size_t i = 0; i < ctl_command_count(); i++) {
+		if (ctl_command_at(i)->group == NULL) {
+			nearest_offer(&nearest, ctl_command_at(i)->verb);
 		}
 	}
 	return usage(parser, "there is no command ", word, nearest.best);
@@ -208,9 +208,10 @@ static int second_word(struct parser *parser, const char *word)
 	}
 	struct nearest nearest;
 	nearest_init(&nearest, bytes_str(word));
-	for (size_t i = 0; i < ctl_command_count; i++) {
-		if (ctl_commands[i].group != NULL && strcmp(ctl_commands[i].group, group) == 0) {
-			nearest_offer(&nearest, ctl_commands[i].verb);
+	for (size_t i = 0; i < ctl_command_count(); i++) {
+		const struct ctl_command *command = ctl_command_at(i);
+		if (command->group != NULL && strcmp(command->group, group) == 0) {
+			nearest_offer(&nearest, command->verb);
 		}
 	}
 	const char *best = nearest.best != NULL ? arena_printf(invocation->arena, "chatctl %s %s",

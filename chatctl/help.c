@@ -59,8 +59,8 @@ static void append_global_options(struct buf *out)
 
 static void append_commands(struct buf *out, const char *group)
 {
-	for (size_t i = 0; i < ctl_command_count; i++) {
-		const struct ctl_command *command = &ctl_commands[i];
+	for (size_t i = 0; i < ctl_command_count(); i++) {
+		const struct ctl_command *command = ctl_command_at(i);
 		bool here = group == NULL
 				    ? command->group == NULL
 				    : command->group != NULL && strcmp(command->group, group) == 0;

@@ -37,6 +37,14 @@ have_node() {
   have_program node && [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 18 ]
 }
 
+# A server that tests/pg/with-postgres.sh finds.
+have_postgres() {
+  for program in /usr/lib/postgresql/*/bin/initdb /usr/pgsql-*/bin/initdb "$(command -v initdb)"; do
+    [ ! -x "$program" ] || return 0
+  done
+  return 1
+}
+
 find_missing() {
   debian='' fedora=''
   have_program gcc || need gcc gcc
@@ -51,6 +59,7 @@ find_missing() {
   module libjwt libjwt-dev libjwt-devel
   module openssl libssl-dev openssl-devel
   module sqlite3 libsqlite3-dev sqlite-devel
+  module libpq libpq-dev libpq-devel
   module zlib zlib1g-dev zlib-devel
   module inih libinih-dev inih-devel
   module smartcols libsmartcols-dev libsmartcols-devel
@@ -64,6 +73,10 @@ find_missing() {
     have_program tmux || need tmux tmux
     have_program curl || need curl curl
     have_program jq || need jq jq
+    have_postgres || need postgresql postgresql-server
+    have_program psql || need postgresql-client postgresql
+    have_program sqlite3 || need sqlite3 sqlite
+    have_program faketime || need faketime libfaketime
     if have_program gcc && [ "$(gcc -print-file-name=libasan.so)" = libasan.so ]; then
       need libgcc-12-dev libasan
     fi
@@ -91,6 +104,16 @@ elif have_program sudo; then
 else
   echo "These packages are missing, and there is no sudo to install them with:$debian" >&2
   exit 1
+fi
+
+# The tests start servers of their own: the package of one must not make and start another.
+no_cluster=''
+if ! have_postgres && [ "$purpose" = check ]; then
+  no_cluster=/etc/postgresql-common/createcluster.d/chatd-check.conf
+  $as_root mkdir -p "${no_cluster%/*}"
+  echo 'create_main_cluster = false' | $as_root tee "$no_cluster" >/dev/null
+  trap '$as_root rm -f "$no_cluster"' EXIT
+  trap 'exit 130' INT TERM
 fi
 
 echo "Installing:$debian" >&2

@@ -1,10 +1,13 @@
 #!/bin/sh
 # Runs the tests and counts them: `make check` starts it with no argument for all parts; `check.sh PART...` runs the
-# named ones. Each part writes lines of TAP ("ok - …", "not ok - …"), which are counted; a part that ends badly
+# named ones, beside a PostgreSQL of their own (tests/pg) unless CHATD_TEST_POSTGRES names one. Each part writes lines of TAP ("ok - …", "not ok - …"), which are counted; a part that ends badly
 # without saying so counts as one failure. The last line is "N passed, N failed" and nothing else.
 set -u
 
 cd "$(dirname "$0")/.." || exit 2
+if [ -z "${CHATD_TEST_POSTGRES:-}" ]; then
+  exec tests/pg/with-postgres.sh tests/check.sh "$@"
+fi
 MAKE=${MAKE:-make}
 OUT=${OUT:-build}
 CLANG_FORMAT=${CLANG_FORMAT:-clang-format}
@@ -86,6 +89,10 @@ build() {
   }
 }
 
+part_postgres() {
+  tap 'a PostgreSQL for the tests' tests/pg/self-test.sh
+}
+
 part_layers() {
   tap 'layer check, on trees made wrong' tests/layers.sh --self-test
   one 'layer check' tests/layers.sh
@@ -109,7 +116,7 @@ unformatted() {
   ! [ -s "$scratch/unformatted" ]
 }
 
-# unit BUILD NAME...: runs unit tests, each at most two minutes.
+# unit BUILD NAME...: runs unit tests, each at most two minutes. One that tests nothing has failed.
 unit() {
   build_name=$1
   shift
@@ -119,6 +126,11 @@ unit() {
     # shellcheck disable=SC2086 # a command with options, or nothing
     CMOCKA_MESSAGE_OUTPUT=TAP tap "unit $test ($build_name)" \
       timeout 120 $prefix "$OUT/$build_name/unit/$test"
+    if [ $((ok + bad)) -eq 0 ]; then
+      failed=$((failed + 1))
+      echo "-- unit $test ($build_name) tested nothing"
+      cat "$scratch/out"
+    fi
   done
 }
 
@@ -151,6 +163,25 @@ part_func() {
   CHATD_BIN=$OUT/asan/chatd CHATCTL_BIN=$OUT/asan/chatctl live functional node tests/func/run.js tests/func
 }
 
+# Files whose daemons would be the same over any store: db and instances name their stores themselves, the others talk
+# to no daemon but to what stands for one, or to one that is stopped.
+any_store='db instances chat_client_hub chatctl verbs verbs_away'
+
+# The others again, over PostgreSQL.
+part_funcpg() {
+  build asan 'all node-modules probe-programs' || return
+  files=''
+  for file in tests/func/*.test.js; do
+    case " $any_store " in
+    *" $(basename "$file" .test.js) "*) ;;
+    *) files="$files $file" ;;
+    esac
+  done
+  # shellcheck disable=SC2086 # a list of words
+  CHATD_TEST_STORE=postgres CHATD_BIN=$OUT/asan/chatd CHATCTL_BIN=$OUT/asan/chatctl \
+    live 'functional (PostgreSQL)' node tests/func/run.js $files
+}
+
 part_tsan() {
   tests=$(unit_names | grep -E '^test_(chatd_)?(loop|mailbox|thread|store|sqlite|bus|worker|outmsg|limits|bars|tour)' | tr '\n' ' ')
   programs=''
@@ -162,6 +193,8 @@ part_tsan() {
   unit tsan $tests
   CHATD_BIN=$OUT/tsan/chatd CHATCTL_BIN=$OUT/tsan/chatctl CHATD_BIN_PREFIX=$fixed_layout \
     live 'functional smoke (tsan)' node tests/func/run.js tests/func/smoke.test.js tests/func/rooms.test.js
+  CHATD_TEST_STORE=postgres CHATD_BIN=$OUT/tsan/chatd CHATCTL_BIN=$OUT/tsan/chatctl CHATD_BIN_PREFIX=$fixed_layout \
+    live 'functional smoke (tsan, PostgreSQL)' node tests/func/run.js tests/func/smoke.test.js
 }
 
 part_hardening() {
@@ -175,9 +208,14 @@ part_bench() {
   one 'bench programs' $MAKE bench-programs
 }
 
+# Short, unless CHAOS_KILLS, CHAOS_FAULTS and CHAOS_RUNS say otherwise. The figures are shown at the end.
 part_chaos() {
   build release 'all node-modules' || return
-  CHATD_BIN=$OUT/chatd CHATCTL_BIN=$OUT/chatctl live chaos node tests/func/run.js tests/chaos/kill.test.js
+  figures=$OUT/chaos/figures.jsonl
+  rm -f "$figures"
+  CHATD_BIN=$OUT/chatd CHATCTL_BIN=$OUT/chatctl OUT=$OUT \
+    live chaos node tests/func/run.js tests/chaos/checker.test.js tests/chaos/kill.test.js tests/chaos/faults.test.js
+  node tests/chaos/figures.js "$figures"
 }
 
 part_vanish() {
@@ -188,10 +226,10 @@ part_vanish() {
 
 # In a function, so that the shell has read all of the script before it starts to work.
 main() {
-  [ $# -gt 0 ] || set -- layers format unit replay func tsan hardening bench chaos vanish
+  [ $# -gt 0 ] || set -- layers format postgres unit replay func funcpg tsan hardening bench chaos vanish
   for part in "$@"; do
     case $part in
-    layers | format | unit | replay | func | tsan | hardening | bench | chaos | vanish) "part_$part" ;;
+    layers | format | postgres | unit | replay | func | funcpg | tsan | hardening | bench | chaos | vanish) "part_$part" ;;
     *)
       echo "check.sh: no part called $part" >&2
       exit 2

@@ -18,6 +18,7 @@ BEGIN {
   library("^jwt[.]h$", "^chatd/auth/jwt[.]c$")
   library("^zlib[.]h$", "^chatd/rest/gzip[.]c$")
   library("^sqlite3[.]h$", "^lib/store/sqlite[a-z0-9_]*[.]c$")
+  library("^libpq-fe[.]h$", "^lib/store/pg_(link|result)[.]c$")
   library("^ini[.]h$", "^lib/conf/ini_file[.]c$")
   library("^libsmartcols", "^chatctl/table[.]c$")
   library("^histedit[.]h$", "^chatctl/chat_terminal[.]c$")

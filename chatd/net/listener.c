@@ -301,9 +301,29 @@ static void remove_path(const struct listener_socket *socket)
 	}
 }
 
+void listener_rest(struct listener *listener)
+{
+	loop_timer_destroy(&listener->pause);
+	for (size_t i = 0; i < listener->count; i++) {
+		loop_fd_close(&listener->sockets[i].watch);
+	}
+}
+
+void listener_resume(
+	struct listener *listener, struct loop *loop, listener_accept_fn on_accept, void *ctx)
+{
+	listener->loop = loop;
+	listener->on_accept = on_accept;
+	listener->ctx = ctx;
+	listener->pause = loop_timer_create(loop, resume, listener);
+	watch_sockets(listener);
+}
+
 void listener_stop(struct listener *listener)
 {
-	loop_timer_cancel(listener->pause);
+	if (listener->pause != NULL) {
+		loop_timer_cancel(listener->pause);
+	}
 	for (size_t i = 0; i < listener->count; i++) {
 		struct listener_socket *socket = &listener->sockets[i];
 		if (socket->fd < 0) {

@@ -40,6 +40,12 @@ void listener_leave_reserve(struct listener *listener);
 /* Address number i as it was bound, with the real port: for the ready line. */
 const char *listener_address(const struct listener *listener, size_t i);
 
+/* Leaves its loop: who connects waits from now on, until listener_resume() puts it on another one
+ * (or the same), where others take what is accepted. Not from within on_accept. */
+void listener_rest(struct listener *listener);
+void listener_resume(
+	struct listener *listener, struct loop *loop, listener_accept_fn on_accept, void *ctx);
+
 /* Stops accepting and closes the sockets (a Unix path of ours is removed); for a drain. Addresses
  * can still be read. */
 void listener_stop(struct listener *listener);

@@ -5,6 +5,7 @@
 
 #include "chatd/room/home_call.h"
 #include "chatd/room/home_room.h"
+#include "chatd/room/home_shared.h"
 #include "lib/base/err.h"
 #include "lib/base/log.h"
 #include "lib/metrics/metrics.h"
@@ -31,6 +32,7 @@ struct homes {
 	bool in_flight;
 	bool stopped; /* nothing is tried again */
 	struct log_rate trouble;
+	struct home_heads *heads; /* NULL: nobody else writes to the store */
 	struct store_append append;
 	struct arena *arena; /* of append: why the store failed */
 	struct append_item items[BATCH_MAX];
@@ -87,6 +89,23 @@ struct home_room *homes_room(struct homes *homes, const struct uuid *id)
 		map_insert(&homes->rooms, &room->node);
 	}
 	return room;
+}
+
+struct visiting {
+	void (*visit)(struct home_room *room, void *ctx);
+	void *ctx;
+};
+
+static void room_visit(struct map_node *node, void *ctx)
+{
+	const struct visiting *visiting = ctx;
+	visiting->visit(CONTAINER_OF(node, struct home_room, node), visiting->ctx);
+}
+
+void homes_each(struct homes *homes, void (*visit)(struct home_room *room, void *ctx), void *ctx)
+{
+	struct visiting visiting = {visit, ctx};
+	map_each(&homes->rooms, room_visit, &visiting);
 }
 
 static void room_visit_idle(struct map_node *node, void *ctx)
@@ -352,6 +371,7 @@ struct homes *homes_create(struct services *sv)
 	homes->again = loop_timer_create(sv->loop, homes_again, homes);
 	homes->idle = loop_timer_create(sv->loop, homes_forget_idle, homes);
 	loop_timer_set(homes->idle, IDLE_SWEEP_US);
+	homes->heads = home_heads_create(sv);
 	return homes;
 }
 
@@ -372,6 +392,7 @@ void homes_destroy(struct homes **homes)
 	}
 	assert(!gone->in_flight && list_empty(&gone->queue));
 	loop_defer_cancel(&gone->gather);
+	home_heads_destroy(&gone->heads);
 	loop_timer_destroy(&gone->again);
 	loop_timer_destroy(&gone->idle);
 	map_each(&gone->rooms, room_visit_free, gone);
@@ -383,6 +404,7 @@ void homes_destroy(struct homes **homes)
 void homes_stop(struct homes *homes)
 {
 	homes->stopped = true;
+	home_heads_stop(homes->heads);
 	loop_timer_cancel(homes->again);
 	struct list_node *node;
 	while ((node = list_pop(&homes->queue)) != NULL) {

@@ -17,6 +17,8 @@ void home_call_answer(struct home_call *call, int err);
 struct home_room *homes_room(struct homes *homes, const struct uuid *id);
 /* The same, or NULL. */
 struct home_room *homes_find(const struct homes *homes, const struct uuid *id);
+/* Calls visit for each room at this home; it must not add or remove any. */
+void homes_each(struct homes *homes, void (*visit)(struct home_room *room, void *ctx), void *ctx);
 /* A change of a room was handed to the store, or answered: it counts as pending in between. */
 void homes_change_begins(struct homes *homes);
 void homes_change_ends(struct homes *homes);

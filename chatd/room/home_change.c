@@ -4,6 +4,7 @@
 
 #include "chatd/bus/bus.h"
 #include "chatd/room/home_call.h"
+#include "chatd/room/home_tell.h"
 #include "chatd/room/render.h"
 #include "lib/base/err.h"
 
@@ -19,150 +20,22 @@ static void change_asked(struct home_call *call, int err)
 	homes_change_begins(call->home->homes);
 }
 
-/* A change was stored; what is delivered before it goes first. false: the room was deleted since,
- * and its members know. */
-static bool change_begin(struct services *sv, const struct room_info *info)
-{
-	struct home_room *room = homes_room(sv->homes, &info->id);
-	if (room->deleted) {
-		return false;
-	}
-	home_room_changed(room, info);
-	return true;
-}
-
-static void publish(struct services *sv, struct room_event *event)
-{
-	bus_publish(sv->bus, &event->info.id, &event->base);
-}
-
-/* Also where nothing changed, but the row is younger than what is known here: then the change was
- * one whose fate was unknown, and nobody was told. */
-static void updated_publish(
-	struct services *sv, const struct room_row *row, bool changed, bool raised)
-{
-	struct room_info info;
-	room_info_of(row, &info);
-	const struct home_room *room = homes_room(sv->homes, &info.id);
-	bool known =
-		info.version <= room->set.version && info.member_version <= room->member_version;
-	if ((!changed && known) || !change_begin(sv, &info)) {
-		return;
-	}
-	struct arena *arena = arena_create(0);
-	struct hub_message notice = render_room_updated(arena, row);
-	struct room_event *event = room_event_create(ROOM_UPDATED, &info, room_encode(&notice));
-	event->raised = raised && changed;
-	arena_destroy(&arena);
-	publish(sv, event);
-}
-
-static void delete_publish(struct services *sv, const struct uuid *id)
-{
-	struct home_room *room = homes_room(sv->homes, id);
-	if (room->deleted) {
-		return;
-	}
-	home_room_delete(room);
-	struct arena *arena = arena_create(0);
-	struct hub_message notice = render_room_deleted(arena, id);
-	struct room_info info = {.id = *id};
-	struct room_event *event = room_event_create(ROOM_DELETED, &info, room_encode(&notice));
-	arena_destroy(&arena);
-	publish(sv, event);
-}
-
-/* ---- a change of unknown fate ---- */
-
-/* The room is read, so that its members learn of what may have been committed. */
-struct doubt {
-	struct store_room_find find;
-	struct services *sv;
-	struct uuid room;
-	char ref[UUID_TEXT_SIZE];
-};
-
-static void doubt_end(struct doubt *doubt)
-{
-	arena_destroy(&doubt->find.call.arena);
-	free(doubt);
-}
-
-/* Where reading fails too, the next message will show a change of the participants. */
-static void doubt_done(struct store_call *call, int err)
-{
-	struct store_room_find *find = CONTAINER_OF(call, struct store_room_find, call);
-	struct doubt *doubt = CONTAINER_OF(find, struct doubt, find);
-	homes_change_ends(doubt->sv->homes);
-	if (err == 0) {
-		updated_publish(doubt->sv, &find->room, false, false);
-	} else if (err == ERR_NOT_FOUND) {
-		delete_publish(doubt->sv, &doubt->room);
-	}
-	doubt_end(doubt);
-}
-
-static void doubt_settle(struct services *sv, const struct uuid *room)
-{
-	if (homes_find(sv->homes, room) == NULL) {
-		return; /* nobody here knows anything of it */
-	}
-	struct doubt *doubt = mem_zalloc(sizeof(*doubt));
-	doubt->sv = sv;
-	doubt->room = *room;
-	uuid_format(room, doubt->ref);
-	doubt->find.ref = bytes_str(doubt->ref);
-	store_call_init(&doubt->find.call, services_mailbox(sv), arena_create(0), doubt_done);
-	if (store_room_find(sv->store, &doubt->find) != 0) {
-		doubt_end(doubt);
-		return;
-	}
-	homes_change_begins(sv->homes);
-}
-
 static void change_answered(struct home_call *call, const struct uuid *room, int err)
 {
 	struct services *sv = call->home;
 	homes_change_ends(sv->homes);
 	if (err == ERR_UNCERTAIN) {
-		doubt_settle(sv, room);
+		home_tell_again(sv, room);
 	}
 	home_call_answer(call, err);
 }
 
 /* ---- a user enters ---- */
 
-static struct outmsg *join_encode(const struct home_join *join, bool created)
-{
-	struct arena *arena = arena_create(0);
-	struct hub_message message = created ? render_room_created(arena, &join->add.row)
-					     : render_member_notice(arena, "UserJoined",
-						       &join->add.user, &join->add.row.id);
-	struct outmsg *msg = room_encode(&message);
-	arena_destroy(&arena);
-	return msg;
-}
-
 static void join_publish(const struct home_join *join)
 {
-	struct services *sv = join->call.home;
-	struct room_info info;
-	room_info_of(&join->add.row, &info);
-	if (!change_begin(sv, &info)) {
-		return;
-	}
-	struct outmsg *msg = join_encode(join, false);
-	struct room_event *told = room_event_create(ROOM_MEMBER_ADDED, &info, outmsg_ref(msg));
-	told->user = join->add.user;
-	if (join->invited) {
-		outmsg_unref(&msg);
-		msg = join_encode(join, true);
-	}
-	struct room_event *bound = room_event_create(ROOM_MEMBER_BOUND, &info, msg);
-	bound->user = join->add.user;
-	bound->except = join->except;
-	bus_broadcast(sv->bus, &bound->base);
-	publish(sv, told);
+	home_tell_joined(
+		join->call.home, &join->add.row, &join->add.user, &join->except, join->invited);
 }
 
 static void join_done(struct store_call *call, int err)
@@ -196,31 +69,12 @@ void home_join(struct services *sv, struct home_join *join, home_done_fn done)
 
 /* ---- a user leaves ---- */
 
-static void leave_publish(const struct home_leave *leave)
-{
-	struct services *sv = leave->call.home;
-	struct room_info info;
-	room_info_of(&leave->remove.row, &info);
-	if (!change_begin(sv, &info)) {
-		return;
-	}
-	struct arena *arena = arena_create(0);
-	struct hub_message notice =
-		render_member_notice(arena, "UserLeft", &leave->remove.user, &info.id);
-	struct room_event *event =
-		room_event_create(ROOM_MEMBER_REMOVED, &info, room_encode(&notice));
-	event->user = leave->remove.user;
-	event->except = leave->except;
-	arena_destroy(&arena);
-	publish(sv, event);
-}
-
 static void leave_done(struct store_call *call, int err)
 {
 	struct store_member_remove *remove = CONTAINER_OF(call, struct store_member_remove, call);
 	struct home_leave *leave = CONTAINER_OF(remove, struct home_leave, remove);
 	if (err == 0) {
-		leave_publish(leave);
+		home_tell_left(leave->call.home, &remove->row, &remove->user, &leave->except);
 	}
 	change_answered(&leave->call, &remove->room, err);
 }
@@ -246,7 +100,7 @@ static void update_done(struct store_call *call, int err)
 	struct store_room_update *update = CONTAINER_OF(call, struct store_room_update, call);
 	struct home_update *home = CONTAINER_OF(update, struct home_update, update);
 	if (err == 0) {
-		updated_publish(home->call.home, &update->row, update->changed, false);
+		home_tell_updated(home->call.home, &update->row, update->changed, false);
 	}
 	change_answered(&home->call, &update->room, err);
 }
@@ -270,7 +124,7 @@ static void role_done(struct store_call *call, int err)
 	struct store_member_role *role = CONTAINER_OF(call, struct store_member_role, call);
 	struct home_role *home = CONTAINER_OF(role, struct home_role, role);
 	if (err == 0) {
-		updated_publish(home->call.home, &role->row, role->changed, true);
+		home_tell_updated(home->call.home, &role->row, role->changed, true);
 	}
 	change_answered(&home->call, &role->room, err);
 }
@@ -300,7 +154,7 @@ static void delete_done(struct store_call *call, int err)
 	bool gone = err == ERR_NOT_FOUND && !remove->actor.has_by &&
 		    homes_find(sv->homes, &remove->room) != NULL;
 	if (err == 0 || gone) {
-		delete_publish(sv, &remove->room);
+		home_tell_deleted(sv, &remove->room);
 	}
 	change_answered(&home->call, &remove->room, err);
 }
@@ -335,7 +189,8 @@ static void notice_run(struct mail *mail)
 			.id = notice->room,
 			.member_version = room->member_version,
 		};
-		publish(sv, room_event_create(ROOM_NOTICE, &info, notice->msg));
+		struct room_event *event = room_event_create(ROOM_NOTICE, &info, notice->msg);
+		bus_publish(sv->bus, &info.id, &event->base);
 		notice->msg = NULL;
 	}
 	home_call_answer(call, 0);

@@ -315,17 +315,22 @@ void home_room_delete(struct home_room *room)
 	room->deleted = true;
 }
 
+void home_room_head(struct home_room *room, uint64_t last_seq)
+{
+	if (last_seq >= room->feed.next && room->feed.next != 0) {
+		feed_judge(&room->feed, last_seq);
+		hole_arm(room, HOLE_WAIT_US);
+	}
+}
+
 void home_room_subscribed(struct home_room *room, struct room_info *info)
 {
 	room->subscribers++;
 	room->used_us = loop_now_us(room->sv->loop);
 	if (room->feed.next == 0) {
 		feed_delivered(&room->feed, info->last_seq);
-	} else if (info->last_seq >= room->feed.next) {
-		/* The worker's row is younger than what was delivered: it is under way, or was
-		 * lost. */
-		feed_judge(&room->feed, info->last_seq);
-		hole_arm(room, HOLE_WAIT_US);
+	} else {
+		home_room_head(room, info->last_seq); /* the worker's row may be younger */
 	}
 	if (room->member_version == 0) {
 		room->member_version = info->member_version;

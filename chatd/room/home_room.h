@@ -18,6 +18,8 @@ struct home_room {
 	struct services *sv;
 	struct feed feed;
 	uint64_t member_version; /* 0: not known yet */
+	uint64_t behind; /* member_version that the store had and this home had not, when they were
+			    last compared; 0: none */
 	struct room_info set; /* what is set of it, as of the latest version heard of */
 	bool deleted; /* for good: nothing is delivered any more, and nobody may subscribe */
 	/* What is delivered in this turn and not published yet. */
@@ -52,6 +54,8 @@ void home_room_changed(struct home_room *room, const struct room_info *info);
 void home_room_delete(struct home_room *room);
 /* A worker subscribed, knowing the room as info says; info becomes what the home knows. */
 void home_room_subscribed(struct home_room *room, struct room_info *info);
+/* The store has messages up to last_seq: what of them was not delivered comes soon, or is read. */
+void home_room_head(struct home_room *room, uint64_t last_seq);
 void home_room_unsubscribed(struct home_room *room);
 
 #endif

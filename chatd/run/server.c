@@ -1,4 +1,4 @@
-#include "chatd/run/server.h"
+#include "chatd/run/server_state.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -17,9 +17,11 @@
 #include "chatd/run/gather.h"
 #include "chatd/run/metrics_door.h"
 #include "chatd/run/keys.h"
+#include "chatd/run/lobby.h"
 #include "chatd/run/logging.h"
 #include "chatd/run/process.h"
 #include "chatd/run/reload.h"
+#include "chatd/run/watch.h"
 #include "chatd/run/worker.h"
 #include "lib/base/err.h"
 #include "lib/base/ident.h"
@@ -30,52 +32,9 @@
 
 #define EXIT_CONFIG 78
 #define WORKERS_MAX 64
-/* While draining, the workers are asked so often what is left. */
-#define DRAIN_POLL_US 20000
-/* An operator who reads nothing for so long is not waited for then. */
-#define STALLED_US 2000000
-
-enum server_state {
-	SERVER_STARTING,
-	SERVER_SERVING,
-	SERVER_DRAINING, /* no new connections; waiting for those that are there */
-	SERVER_ENDING, /* the loops are being stopped */
-};
-
-struct server {
-	enum server_state state;
-	const struct server_params *params;
-	struct conf *conf;
-	struct jwt_verifier *verifier;
-	struct store *store;
-	struct limits *limits;
-	struct bars *bars;
-	struct canary *canary;
-	struct worker **workers; /* worker_count + 1, the main thread's last */
-	struct mailbox **boxes;
-	struct services **peers;
-	struct bus **buses;
-	unsigned worker_count, next_worker;
-	struct services *main;
-	struct server_control control;
-	struct listener *listener;
-	struct control *control_door;
-	struct metrics_door *metrics_door; /* NULL: not asked for */
-	struct loop_signal *signals[3];
-	struct loop_timer *drain_poll;
-	struct logging logging;
-	uint64_t started_us, drain_until_us;
-	bool aborted;
-	struct buf listening;
-};
-
-static void server_set_state(struct server *server, enum server_state state)
-{
-	static const char *const names[] = {"starting", "serving", "draining", "ending"};
-	log_event(LOG_DEBUG, "server state", LOG_STR("from", names[server->state]),
-		LOG_STR("to", names[state]));
-	server->state = state;
-}
+/* Pauses between tries to reach the database at the start: doubled each time. */
+#define STORE_PAUSE_US 250000
+#define STORE_PAUSE_MAX_US 2000000
 
 static int exit_code(int err)
 {
@@ -94,74 +53,6 @@ static int report(int err, const char *what, struct buf *why)
 {
 	log_event(LOG_ERROR, what, LOG_STR("why", why->len > 0 ? buf_cstr(why) : err_text(err)));
 	return err;
-}
-
-/* ---- draining ---- */
-
-static void collect_busy(struct services *sv, void *slot)
-{
-	*(uint64_t *)slot = worker_busy(CONTAINER_OF(sv, struct worker, sv));
-}
-
-static void server_end(struct server *server)
-{
-	server_set_state(server, SERVER_ENDING);
-	loop_stop(server->main->loop);
-}
-
-static void on_busy(void *ctx, const void *slots, unsigned answered, unsigned total)
-{
-	struct server *server = ctx;
-	const uint64_t *busy = slots;
-	uint64_t left = 0;
-	for (unsigned i = 0; i < total; i++) {
-		left += busy[i];
-	}
-	bool late = loop_now_us(server->main->loop) >= server->drain_until_us;
-	if (left == 0 && answered == total) {
-		server_end(server);
-		return;
-	}
-	if (late && !server->aborted) {
-		server->aborted = true;
-		server->drain_until_us += 2000000;
-		log_event(LOG_WARN, "drain timed out", LOG_INT("left", left));
-		for (unsigned i = 0; i < server->worker_count; i++) {
-			worker_abort(server->workers[i]);
-		}
-	} else if (late) {
-		log_event(LOG_WARN, "ending with work left", LOG_INT("left", left));
-		server_end(server);
-		return;
-	}
-	loop_timer_set(server->drain_poll, DRAIN_POLL_US);
-}
-
-static void drain_poll(void *ctx)
-{
-	struct server *server = ctx;
-	control_drop_stalled(server->control_door, STALLED_US);
-	workers_gather(server->workers, server->worker_count + 1, collect_busy, sizeof(uint64_t),
-		1000000, on_busy, server);
-}
-
-static void server_drain(void *ctx)
-{
-	struct server *server = ctx;
-	if (server->state != SERVER_SERVING) {
-		return;
-	}
-	server_set_state(server, SERVER_DRAINING);
-	log_event(LOG_INFO, "draining");
-	sd_notify(0, "STOPPING=1\nSTATUS=Draining");
-	listener_stop(server->listener);
-	server->main->draining = true;
-	server->drain_until_us =
-		loop_now_us(server->main->loop) + server->conf->server.drain_timeout_us;
-	for (unsigned i = 0; i < server->worker_count; i++) {
-		worker_drain(server->workers[i], server->conf->server.drain_spread_us);
-	}
-	loop_timer_set(server->drain_poll, DRAIN_POLL_US);
 }
 
 /* ---- reload ---- */
@@ -237,12 +128,45 @@ static uint64_t control_uptime(void *ctx)
 
 /* ---- start ---- */
 
+/* On any worker: what the store says of its connections, at most a line a second. */
+static void on_link(void *ctx, int err, const char *why)
+{
+	struct link_trouble *trouble = ctx;
+	uint64_t more = 0;
+	pthread_mutex_lock(&trouble->lock);
+	bool allowed = log_rate_allows(&trouble->rate, clock_mono_us(&clock_system), &more);
+	pthread_mutex_unlock(&trouble->lock);
+	if (!allowed) {
+		return;
+	}
+	if (err == 0) {
+		log_event(LOG_INFO, "a database connection is there again", LOG_INT("more", more));
+	} else {
+		log_event(err == ERR_CONFIG ? LOG_ERROR : LOG_WARN, "no database connection",
+			LOG_STR("error", err_code(err)), LOG_STR("why", why),
+			LOG_INT("more", more));
+	}
+}
+
+/* Left to us, a file of our own is brought up to date, and a server's database is not: there may be
+ * other instances on it. */
+static bool may_migrate(const struct conf *conf)
+{
+	bool file = bytes_starts_nocase(bytes_str(conf->database.url), BYTES_LIT("sqlite:"));
+	return conf->database.auto_migrate == CONF_MIGRATE_YES ||
+	       (conf->database.auto_migrate == CONF_MIGRATE_AUTO && file);
+}
+
 static int open_store(struct server *server, struct buf *why)
 {
+	const struct conf *conf = server->conf;
 	struct store_open_params params = {
-		.url = bytes_str(server->conf->database.url),
-		.migrate = server->conf->database.auto_migrate != CONF_MIGRATE_NO,
+		.url = bytes_str(conf->database.url),
+		.migrate = may_migrate(conf),
 		.clock = &clock_system,
+		.links = (unsigned)conf->database.pool_size,
+		.on_link = on_link,
+		.on_link_ctx = &server->link_trouble,
 	};
 	return store_open(&params, &server->store, why);
 }
@@ -295,16 +219,21 @@ static void on_accept(void *ctx, int fd, const char *peer)
 	server->next_worker = (server->next_worker + 1) % server->worker_count;
 }
 
-static int open_listener(struct server *server, struct buf *why)
+static int open_listener(struct server *server, struct loop *loop, listener_accept_fn on_accepted,
+	void *ctx, struct buf *why)
 {
 	struct buf addresses = {0};
 	char text[LISTENER_WHY_SIZE];
 	const struct conf_list *listen = &server->conf->server.listen;
+	if (server->listener != NULL) {
+		listener_resume(server->listener, loop, on_accepted, ctx);
+		return 0;
+	}
 	for (size_t i = 0; i < listen->count; i++) {
 		buf_printf(&addresses, "%s%s", i > 0 ? "," : "", listen->items[i]);
 	}
-	int err = listener_open(server->main->loop, buf_bytes(&addresses), on_accept, server,
-		&server->listener, text);
+	int err = listener_open(
+		loop, buf_bytes(&addresses), on_accepted, ctx, &server->listener, text);
 	buf_finish(&addresses);
 	if (err != 0) {
 		buf_printf(why, "server.%s", text); /* it begins with "listen: " */
@@ -316,6 +245,35 @@ static int open_listener(struct server *server, struct buf *why)
 			listener_address(server->listener, i));
 	}
 	return 0;
+}
+
+/* The database cannot be reached: until it can, the node says that it is not ready. ERR_CANCELLED:
+ * it was told to end. */
+static int wait_for_store(struct server *server, struct buf *why)
+{
+	struct lobby *lobby = lobby_create();
+	int err = open_listener(server, lobby_loop(lobby), lobby_accept, lobby, why);
+	uint64_t pause = STORE_PAUSE_US;
+	while (err == 0 || err == ERR_UNAVAILABLE) {
+		log_event(LOG_WARN, "the database cannot be reached, trying again",
+			LOG_STR("why", buf_cstr(why)));
+		sd_notify(0, "STATUS=Waiting for the database");
+		if (!lobby_serve(lobby, pause)) {
+			err = ERR_CANCELLED;
+			break;
+		}
+		buf_clear(why);
+		err = open_store(server, why);
+		if (err == 0) {
+			break;
+		}
+		pause = pause * 2 < STORE_PAUSE_MAX_US ? pause * 2 : STORE_PAUSE_MAX_US;
+	}
+	if (server->listener != NULL) {
+		listener_rest(server->listener);
+	}
+	lobby_destroy(&lobby);
+	return err;
 }
 
 static void make_canary(struct server *server)
@@ -353,6 +311,7 @@ static void say_ready(struct server *server, bool made_secret)
 	server_set_state(server, SERVER_SERVING);
 	/* What deleted rooms left when the last process ended. */
 	op_start(op_create(server->main, &op_room_sweep, NULL), NULL, NULL, NULL);
+	watch_start(server->watch);
 	log_event(LOG_INFO, "ready", LOG_STR("listen", buf_cstr(&server->listening)),
 		LOG_STR("control", conf->control.socket), LOG_STR("version", CHATD_VERSION),
 		LOG_STR("metrics", metrics_door_address(server->metrics_door)),
@@ -377,19 +336,25 @@ static int server_start(struct server *server, bool *ret_made, struct buf *why)
 	if (err == 0) {
 		err = open_store(server, why);
 	}
+	if (err == ERR_UNAVAILABLE) {
+		err = wait_for_store(server, why);
+	}
 	if (err != 0) {
 		return err;
 	}
 	make_workers(server);
-	err = bars_load(server->main, why);
+	err = watch_open(server->main, server_drain_anew, server, &server->watch, why);
+	if (err == 0) {
+		err = bars_load(server->main, why);
+	}
 	if (err != 0) {
 		return err;
 	}
-	server->drain_poll = loop_timer_create(server->main->loop, drain_poll, server);
+	server_drain_prepare(server);
 	open_signals(server);
 	err = control_open(server->main, &server->control_door, why);
 	if (err == 0) {
-		err = open_listener(server, why);
+		err = open_listener(server, server->main->loop, on_accept, server, why);
 	}
 	if (err == 0) {
 		make_canary(server);
@@ -401,62 +366,44 @@ static int server_start(struct server *server, bool *ret_made, struct buf *why)
 	return err;
 }
 
-/* ---- end ---- */
-
-/* The threads end first; then the store, which answers all it accepted and refuses the rest; then,
- * on this thread alone, the answers are taken (clients may still ask), and all is freed. */
-static void stop_workers(struct server *server)
+static void set_control(struct server *server)
 {
-	if (server->workers == NULL) {
-		store_close(&server->store);
-		return;
-	}
-	for (unsigned i = 0; i < server->worker_count; i++) {
-		if (server->workers[i]->started) {
-			worker_stop(server->workers[i]);
-		}
-	}
-	for (unsigned i = 0; i < server->worker_count; i++) {
-		worker_join(server->workers[i]);
-	}
-	store_stop(server->store);
-	canary_stop(server->canary);
-	for (unsigned i = 0; i <= server->worker_count; i++) {
-		worker_close(server->workers[i]);
-	}
-	for (unsigned round = 0; round < 8; round++) {
-		for (unsigned i = 0; i <= server->worker_count; i++) {
-			worker_settle(server->workers[i]);
-		}
-	}
-	canary_destroy(&server->canary);
-	for (unsigned i = 0; i <= server->worker_count; i++) {
-		worker_destroy(&server->workers[i]);
-	}
-	store_close(&server->store);
+	server->control = (struct server_control){
+		.server = server,
+		.gather = control_gather,
+		.stop = server_drain,
+		.ready = control_ready,
+		.stopping = control_stopping,
+		.reload = control_reload,
+		.listening = control_listening,
+		.uptime_us = control_uptime,
+		.log_ring = server->logging.ring,
+	};
 }
 
-static void server_finish(struct server *server)
+/* From a start to its end. true: once more, on a store whose numbers started anew. */
+static bool run_once(struct server *server, int *ret_err)
 {
-	logging_detach(&server->logging);
-	control_close(&server->control_door);
-	metrics_door_close(&server->metrics_door);
-	listener_close(&server->listener);
-	for (size_t i = 0; i < sizeof(server->signals) / sizeof(server->signals[0]); i++) {
-		loop_signal_close(&server->signals[i]);
+	struct buf why = {0};
+	bool made_secret = false;
+	logging_open(&server->logging, server->conf);
+	set_control(server);
+	int err = server_start(server, &made_secret, &why);
+	if (err == 0) {
+		say_ready(server, made_secret);
+		loop_run(server->main->loop);
+	} else if (err == ERR_CANCELLED) {
+		err = 0;
+	} else {
+		report(err, "cannot start", &why);
 	}
-	loop_timer_destroy(&server->drain_poll);
-	stop_workers(server);
-	limits_destroy(&server->limits);
-	bars_destroy(&server->bars);
-	free(server->workers);
-	free(server->boxes);
-	free(server->peers);
-	free(server->buses);
-	buf_finish(&server->listening);
-	conf_unref(&server->conf);
-	jwt_verifier_unref(&server->verifier);
-	logging_close(&server->logging);
+	if (err == 0 && !server->again) {
+		log_event(LOG_INFO, "stopped");
+	}
+	buf_finish(&why);
+	server_finish(server);
+	*ret_err = err;
+	return err == 0 && server->again;
 }
 
 int server_run(const struct server_params *params, struct conf *conf)
@@ -466,29 +413,18 @@ int server_run(const struct server_params *params, struct conf *conf)
 		.conf = conf_ref(conf),
 		.started_us = clock_mono_us(&clock_system),
 	};
-	server.control = (struct server_control){
-		.server = &server,
-		.gather = control_gather,
-		.stop = server_drain,
-		.ready = control_ready,
-		.stopping = control_stopping,
-		.reload = control_reload,
-		.listening = control_listening,
-		.uptime_us = control_uptime,
-	};
-	struct buf why = {0};
-	bool made_secret = false;
-	logging_open(&server.logging, conf);
-	server.control.log_ring = server.logging.ring;
-	int err = server_start(&server, &made_secret, &why);
-	if (err == 0) {
-		say_ready(&server, made_secret);
-		loop_run(server.main->loop);
-		log_event(LOG_INFO, "stopped");
-	} else {
-		report(err, "cannot start", &why);
+	int err;
+	while (run_once(&server, &err)) {
+		server = (struct server){
+			.params = params,
+			.conf = server.conf,
+			.listener = server.listener,
+			.listening = server.listening,
+			.started_us = server.started_us,
+		};
 	}
-	buf_finish(&why);
-	server_finish(&server);
+	listener_close(&server.listener);
+	buf_finish(&server.listening);
+	conf_unref(&server.conf);
 	return exit_code(err);
 }

@@ -1,5 +1,6 @@
 #include "chatd/run/worker.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -19,6 +20,7 @@
 #include "lib/conf/conf.h"
 #include "lib/loop/thread.h"
 #include "lib/net/stream.h"
+#include "lib/store/store.h"
 
 /* Verified tokens that a worker remembers. */
 #define PRINCIPALS_MAX 4096
@@ -53,6 +55,14 @@ static void fill_http_limits(const struct services *sv, struct http_limits *limi
 	limits->send_stall_us = conf->limits.send_stall_us;
 }
 
+/* A thread's part of the store is made here, where nothing can fail that opening it did not. */
+static void attach_store(struct worker *worker)
+{
+	int err = store_attach(worker->store, worker->sv.loop, &worker->sv.store);
+	assert(err == 0);
+	(void)err;
+}
+
 struct worker *worker_create(const struct worker_params *params)
 {
 	struct worker *worker = mem_zalloc(sizeof(*worker));
@@ -64,7 +74,7 @@ struct worker *worker_create(const struct worker_params *params)
 	sv->peers = params->peers;
 	sv->loop = loop_create();
 	sv->clock = &clock_system;
-	sv->store = params->store;
+	worker->store = params->store;
 	sv->metrics = &worker->metrics;
 	sv->control = params->control;
 	sv->limits = params->limits;
@@ -72,6 +82,7 @@ struct worker *worker_create(const struct worker_params *params)
 	sv->incarnation = params->incarnation;
 	sv->conf = conf_ref(params->conf);
 	sv->verifier = jwt_verifier_ref(params->verifier);
+	attach_store(worker);
 	params->boxes[params->worker] = mailbox_create(sv->loop);
 	params->peers[params->worker] = sv;
 	sv->ops = op_list_create();
@@ -300,6 +311,7 @@ void worker_destroy(struct worker **worker)
 	rooms_destroy(&sv->rooms);
 	homes_destroy(&sv->homes);
 	bus_destroy(&sv->bus);
+	store_detach(gone->store, &sv->store);
 	stream_pool_destroy(&sv->streams);
 	op_list_destroy(&sv->ops);
 	principal_cache_destroy(&sv->principals);

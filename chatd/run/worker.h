@@ -10,6 +10,7 @@
 
 struct worker {
 	struct services sv;
+	struct store *store; /* the whole one; sv.store is this thread's part */
 	struct http_server *http; /* NULL on the main thread */
 	struct metrics metrics;
 	pthread_t thread;

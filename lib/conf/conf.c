@@ -25,7 +25,7 @@ void conf_unref(struct conf **conf)
 		return;
 	}
 	for (size_t i = 0; i < conf_key_count; i++) {
-		if (conf_keys[i].type == CONF_SECRET) {
+		if (conf_key_holds_secret(&conf_keys[i])) {
 			/* On our own arena, and nobody sees it any more. */
 			char *text = *(char **)conf_field(old, &conf_keys[i]);
 			mem_wipe(text, strlen(text));

@@ -40,6 +40,7 @@ struct conf {
 	} server;
 	struct {
 		const char *url; /* may hold a password: never log it, see conf_value_text() */
+		uint64_t pool_size; /* 3 to 64 */
 		int auto_migrate; /* enum conf_migrate */
 	} database;
 	struct {

@@ -57,10 +57,26 @@ static const char *check_origin(const char *text)
 	return NULL;
 }
 
+/* Letters and blanks, then '=', as connection strings of Npgsql begin. */
+static bool is_keyword_list(struct bytes text)
+{
+	size_t len = 0;
+	while (len < text.len && (isalpha((unsigned char)text.ptr[len]) || text.ptr[len] == ' ')) {
+		len++;
+	}
+	return len > 0 && len + 1 < text.len && text.ptr[len] == '=';
+}
+
+/* The form alone: the store knows the rest. */
 static const char *check_database_url(const char *text)
 {
 	struct bytes url = bytes_str(text);
-	return bytes_starts(url, BYTES_LIT("sqlite:")) && url.len > 7 ? NULL : "sqlite:PATH";
+	bool good = bytes_starts(url, BYTES_LIT("sqlite:"))
+			    ? url.len > 7
+			    : bytes_starts(url, BYTES_LIT("postgresql://")) ||
+				      bytes_starts(url, BYTES_LIT("postgres://")) ||
+				      is_keyword_list(url);
+	return good ? NULL : "sqlite:PATH, postgresql://..., or Npgsql's Host=...;Username=...";
 }
 
 /* sun_path holds 108 bytes with its NUL. */
@@ -107,7 +123,12 @@ const struct conf_key conf_keys[] = {
 	SETTING(database, url, url, .type = CONF_URL, .min = 1, .check = check_database_url,
 		.default_text = "sqlite:/var/lib/chatd/chatd.db",
 		.derived = "sqlite:<server.state_dir>/chatd.db", .established = "DATABASE_URL",
-		.doc = "The store: sqlite:PATH."),
+		.doc = "The store: sqlite:PATH, postgresql://user:password@host/database as libpq "
+		       "takes it, or the connection string of Npgsql (in the settings file without "
+		       "a blank before ';')."),
+	SETTING(database, pool_size, pool_size, .type = CONF_INT, .min = 3, .max = 64,
+		.default_text = "4",
+		.doc = "Most connections that each worker opens to PostgreSQL."),
 	SETTING(database, auto_migrate, auto_migrate, .type = CONF_ENUM, .choices = migrate_choices,
 		.default_text = "auto",
 		.doc = "Whether the schema is brought up to date at start; auto does it for "
@@ -251,6 +272,11 @@ const struct conf_key *conf_key_find(struct bytes section, struct bytes key)
 		}
 	}
 	return NULL;
+}
+
+bool conf_key_holds_secret(const struct conf_key *key)
+{
+	return key->type == CONF_SECRET || key->type == CONF_URL;
 }
 
 const char *conf_key_nearest(struct arena *arena, struct bytes section, struct bytes key)

@@ -21,7 +21,7 @@ enum conf_type {
 	CONF_LIST, /* struct conf_list, separated by commas; choices may limit the items */
 	CONF_ADDRESSES, /* struct conf_list of host:port, [v6]:port, unix:PATH */
 	CONF_PATH, /* const char * */
-	CONF_URL, /* const char *; passwords in it are not shown */
+	CONF_URL, /* const char *; passwords in it are not shown; KEY_file as with secrets */
 	CONF_SECRET, /* const char *, never shown; KEY_file names a file that holds it */
 	CONF_PEM, /* const char *, the PEM text; the value is a file's path or the text itself */
 };
@@ -51,6 +51,9 @@ extern const size_t conf_key_count;
 
 /* By names; NULL where there is no such row. */
 const struct conf_key *conf_key_find(struct bytes section, struct bytes key);
+/* Whether the value is, or may hold, what nobody is to see: it is wiped where it is not needed any
+ * more, and may come from a file. */
+bool conf_key_holds_secret(const struct conf_key *key);
 /* The known "section.key" nearest to a wrong one, or NULL where none is near. On the arena. */
 const char *conf_key_nearest(struct arena *arena, struct bytes section, struct bytes key);
 /* CHATD_SECTION_KEY. Appends. */

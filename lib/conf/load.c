@@ -93,7 +93,7 @@ const struct conf_key *loader_find(struct bytes section, struct bytes name, bool
 	}
 	key = conf_key_find(section, bytes_of(name.ptr, name.len - suffix.len));
 	*ret_names_file = true;
-	return key != NULL && (key->type == CONF_SECRET || key->type == CONF_PEM) ? key : NULL;
+	return key != NULL && (conf_key_holds_secret(key) || key->type == CONF_PEM) ? key : NULL;
 }
 
 int loader_read_file(const char *path, struct buf *out)
@@ -158,7 +158,7 @@ static void refuse_value(struct loader *loader, const struct offer *offer)
 	const struct conf_key *key = offer->key;
 	struct buf range = {0};
 	conf_key_range(key, &range);
-	bool secret = key->type == CONF_SECRET || key->type == CONF_PEM || key->type == CONF_URL;
+	bool secret = conf_key_holds_secret(key) || key->type == CONF_PEM;
 	struct bytes shown = bytes_str(offer->text);
 	if (shown.len > SHOWN_MAX) {
 		shown.len = SHOWN_MAX;
@@ -200,21 +200,21 @@ void loader_offer(struct loader *loader, const struct offer *offer)
 		refuse_value(loader, offer);
 		return;
 	}
-	if (key->type == CONF_SECRET && offer->kind != CONF_FROM_DEFAULT) {
+	if (conf_key_holds_secret(key) && offer->kind != CONF_FROM_DEFAULT) {
 		wipe_secret(*(const char **)conf_field(loader->conf, key));
 	}
 	int err = conf_parse(loader->arena, key, text, loader->conf);
 	if (err < 0) {
 		refuse_value(loader, offer);
 	}
-	if (key->type == CONF_SECRET && offer->kind != CONF_FROM_DEFAULT) {
+	if (conf_key_holds_secret(key) && offer->kind != CONF_FROM_DEFAULT) {
 		wipe_secret(text); /* the field has its own copy */
 	}
 	if (err == 0) {
 		loader->conf->origins[key - conf_keys] = (struct conf_origin){.kind = offer->kind,
 			.place = offer->place,
 			.line = offer->line,
-			.text = key->type == CONF_SECRET && !names_file ? "" : offer->text,
+			.text = conf_key_holds_secret(key) && !names_file ? "" : offer->text,
 			.through_file = names_file};
 	}
 }

@@ -2,46 +2,10 @@
 
 #include "lib/conf/load.h"
 #include "lib/conf/loader.h"
+#include "lib/conf/mask.h"
 #include "lib/conf/units.h"
 
 #define LINE_WIDTH 78
-
-/* Text without the password of scheme://user:password@host, and without any password=... of a
- * query or a list. */
-static void append_url(struct bytes url, struct buf *out)
-{
-	ptrdiff_t scheme = -1;
-	for (size_t i = 0; i + 2 < url.len && scheme < 0; i++) {
-		scheme = memcmp(url.ptr + i, "://", 3) == 0 ? (ptrdiff_t)i + 3 : -1;
-	}
-	if (scheme >= 0) {
-		size_t end = (size_t)scheme, at = 0, colon = 0;
-		for (; end < url.len && strchr("/?#", url.ptr[end]) == NULL; end++) {
-			if (url.ptr[end] == '@') {
-				at = end; /* the last one: passwords may hold others */
-			} else if (url.ptr[end] == ':' && colon == 0) {
-				colon = end;
-			}
-		}
-		if (at != 0 && colon != 0 && colon < at) {
-			buf_append(out, url.ptr, colon + 1);
-			buf_append_str(out, "***");
-			url = bytes_of(url.ptr + at, url.len - at);
-		}
-	}
-	while (url.len > 0) {
-		if (bytes_starts_nocase(url, BYTES_LIT("password="))) {
-			buf_append(out, url.ptr, 9);
-			buf_append_str(out, "***");
-			while (url.len > 0 && url.ptr[0] != '&' && url.ptr[0] != ';') {
-				url = bytes_of(url.ptr + 1, url.len - 1);
-			}
-			continue;
-		}
-		buf_append_char(out, url.ptr[0]);
-		url = bytes_of(url.ptr + 1, url.len - 1);
-	}
-}
 
 static void append_list(const struct conf_list *list, struct buf *out)
 {
@@ -92,7 +56,7 @@ void conf_value_text(const struct conf *conf, const struct conf_key *key, struct
 		buf_append_str(out, *text);
 		break;
 	case CONF_URL:
-		append_url(bytes_str(*text), out);
+		mask_url(bytes_str(*text), out);
 		break;
 	case CONF_SECRET:
 		buf_append_str(out, (*text)[0] != '\0' ? "(set)" : "");
@@ -164,7 +128,7 @@ static void append_sample_key(const struct conf_key *key, struct buf *out)
 	if (key->established != NULL) {
 		buf_printf(&text, " or %s", key->established);
 	}
-	if (key->type == CONF_SECRET || key->type == CONF_PEM) {
+	if (conf_key_holds_secret(key) || key->type == CONF_PEM) {
 		buf_printf(&text, "; %s_file names a file that holds it", key->key);
 	}
 	buf_append_char(&text, '.');

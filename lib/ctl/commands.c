@@ -2,7 +2,7 @@
 
 #include "lib/ctl/commands_tables.h"
 
-const struct ctl_command ctl_commands[] = {
+const struct ctl_command ctl_main_commands[] = {
 	{.verb = "status",
 		.name = "status",
 		.place = CTL_DAEMON,
@@ -395,84 +395,8 @@ const struct ctl_command ctl_commands[] = {
 		.args = notify_send_args,
 		.columns = notify_columns,
 		.doc = "Send ServerNotification to all clients"},
-	{.group = "db",
-		.verb = "status",
-		.name = "db status",
-		.place = CTL_LOCAL,
-		.read_only = true,
-		.quiet = "schema",
-		.args = db_args,
-		.columns = db_status_columns,
-		.doc = "Show the state of the database",
-		.more = "Works with chatd running or stopped, and changes nothing. Where the "
-			"settings name no database it is that of the daemon which answers, else "
-			"the one in /var/lib/chatd or in ./var."},
-	{.group = "db",
-		.verb = "migrate",
-		.name = "db migrate",
-		.place = CTL_LOCAL,
-		.list = true,
-		.args = db_migrate_args,
-		.columns = db_migrate_columns,
-		.doc = "Bring the schema up to date",
-		.more = "chatd must be stopped; it does so itself at start unless "
-			"database.auto_migrate is false. --dry-run shows what is missing, also "
-			"while it runs; --wait waits until it has ended."},
-	{.group = "db",
-		.verb = "backup",
-		.name = "db backup",
-		.place = CTL_LOCAL,
-		.read_only = true,
-		.quiet = "bytes",
-		.args = db_backup_args,
-		.columns = db_backup_columns,
-		.doc = "Copy the database while it is in use",
-		.more = "Works with chatd running or stopped. FILE holds one state of the "
-			"database; it appears whole, or not at all."},
-	{.group = "db",
-		.verb = "verify",
-		.name = "db verify",
-		.place = CTL_LOCAL,
-		.read_only = true,
-		.list = true,
-		.args = db_args,
-		.columns = db_verify_columns,
-		.doc = "Look for damage",
-		.more = "Works with chatd running or stopped, and changes nothing. It reads all of "
-			"the database, and exits with 1 where something is wrong."},
-	{.group = "check",
-		.verb = "live",
-		.name = "check live",
-		.place = CTL_LOCAL,
-		.read_only = true,
-		.args = check_args,
-		.columns = probe_columns,
-		.doc = "Whether the daemon answers, as a Nagios plugin",
-		.more = "Exits with 0 OK, 1 warning, 2 critical, 3 unknown; --wait asks again "
-			"until it is not critical."},
-	{.group = "check",
-		.verb = "ready",
-		.name = "check ready",
-		.place = CTL_EITHER,
-		.read_only = true,
-		.args = check_args,
-		.columns = probe_columns,
-		.doc = "Whether it serves clients, by a canary through it, as a Nagios plugin",
-		.more = "Exits as check live does."},
-	{.group = "check",
-		.verb = "database",
-		.name = "check database",
-		.place = CTL_LOCAL,
-		.read_only = true,
-		.args = check_args,
-		.columns = probe_columns,
-		.doc = "Whether the store is well, as a Nagios plugin",
-		.more = "The time is that of the store's answer through the daemon. Also a "
-			"warning: a WAL over 256 MiB (critical: 1 GiB), less than 512 MiB free "
-			"(64 MiB), a daemon that is away while its file is well. Exits as check "
-			"live does."},
 };
-const size_t ctl_command_count = sizeof(ctl_commands) / sizeof(ctl_commands[0]);
+const size_t ctl_main_count = sizeof(ctl_main_commands) / sizeof(ctl_main_commands[0]);
 
 const struct ctl_group ctl_groups[] = {
 	{"room", "Rooms"},

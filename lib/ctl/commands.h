@@ -1,4 +1,4 @@
-/* THE table of control commands (commands.c). chatctl parses, explains and completes by it; the
+/* THE table of control commands (commands.c, commands_db.c). chatctl parses, explains and completes by it; the
  * daemon's control door checks what it is asked by it. */
 #ifndef LIB_CTL_COMMANDS_H
 #define LIB_CTL_COMMANDS_H
@@ -70,8 +70,9 @@ struct ctl_command {
 /* For args of several commands: end with NULL. */
 extern const char *const ctl_roles[], *const ctl_levels[];
 
-extern const struct ctl_command ctl_commands[];
-extern const size_t ctl_command_count;
+/* The rows, in the order of help texts. */
+size_t ctl_command_count(void);
+const struct ctl_command *ctl_command_at(size_t place);
 
 struct ctl_group {
 	const char *name;

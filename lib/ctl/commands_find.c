@@ -1,5 +1,16 @@
 /* Looking up rows of the table of control commands. */
-#include "lib/ctl/commands.h"
+#include "lib/ctl/commands_tables.h"
+
+size_t ctl_command_count(void)
+{
+	return ctl_main_count + ctl_db_count;
+}
+
+const struct ctl_command *ctl_command_at(size_t place)
+{
+	return place < ctl_main_count ? &ctl_main_commands[place]
+				      : &ctl_db_commands[place - ctl_main_count];
+}
 
 static bool same_text(const char *a, const char *b)
 {
@@ -8,10 +19,10 @@ static bool same_text(const char *a, const char *b)
 
 const struct ctl_command *ctl_command_find(const char *group, const char *verb)
 {
-	for (size_t i = 0; i < ctl_command_count; i++) {
-		if (same_text(ctl_commands[i].group, group) &&
-			same_text(ctl_commands[i].verb, verb)) {
-			return &ctl_commands[i];
+	for (size_t i = 0; i < ctl_command_count(); i++) {
+		const struct ctl_command *command = ctl_command_at(i);
+		if (same_text(command->group, group) && same_text(command->verb, verb)) {
+			return command;
 		}
 	}
 	return NULL;
@@ -19,9 +30,10 @@ const struct ctl_command *ctl_command_find(const char *group, const char *verb)
 
 const struct ctl_command *ctl_command_named(struct bytes name)
 {
-	for (size_t i = 0; i < ctl_command_count; i++) {
-		if (bytes_eq(bytes_str(ctl_commands[i].name), name)) {
-			return &ctl_commands[i];
+	for (size_t i = 0; i < ctl_command_count(); i++) {
+		const struct ctl_command *command = ctl_command_at(i);
+		if (bytes_eq(bytes_str(command->name), name)) {
+			return command;
 		}
 	}
 	return NULL;

@@ -3,16 +3,28 @@
 #include "lib/base/digest.h"
 #include "lib/base/err.h"
 
-#include "migrations_sqlite.h" /* made by the Makefile from migrations/sqlite/ */
+/* Made by the Makefile from migrations/postgres/ and migrations/sqlite/. */
+#include "migrations_postgres.h"
+#include "migrations_sqlite.h"
 
 static const struct migration_set sqlite_set = {
 	.rows = migrations_sqlite,
 	.count = sizeof(migrations_sqlite) / sizeof(migrations_sqlite[0]),
 };
 
+static const struct migration_set postgres_set = {
+	.rows = migrations_postgres,
+	.count = sizeof(migrations_postgres) / sizeof(migrations_postgres[0]),
+};
+
 const struct migration_set *migrate_sqlite(void)
 {
 	return &sqlite_set;
+}
+
+const struct migration_set *migrate_postgres(void)
+{
+	return &postgres_set;
 }
 
 void migration_checksum(const struct migration *migration, uint8_t out[32])

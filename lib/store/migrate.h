@@ -35,8 +35,9 @@ struct migration_applied {
 	uint8_t checksum[32]; /* SHA-256 of the file */
 };
 
-/* The embedded files for SQLite. */
+/* The embedded files. */
 const struct migration_set *migrate_sqlite(void);
+const struct migration_set *migrate_postgres(void);
 
 static inline struct bytes migration_text(const struct migration *migration)
 {

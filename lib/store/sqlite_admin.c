@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "lib/base/err.h"
+#include "lib/store/admin_schema.h"
 #include "lib/store/sqlite_store.h"
 
 /* ---- opening ---- */
@@ -86,33 +87,6 @@ static uint64_t free_space(const char *path)
 	return space;
 }
 
-/* Compares what is applied with what this program brings. */
-static void judge(
-	const struct sqlite_applied *list, struct arena *arena, struct store_admin_status *status)
-{
-	const struct migration_set *set = migrate_sqlite();
-	size_t missing = 0;
-	struct buf why;
-
-	for (size_t i = 0; i < list->count; i++) {
-		status->schema = list->rows[i].no;
-		if (list->rows[i].oldest_program > status->oldest_program) {
-			status->oldest_program = list->rows[i].oldest_program;
-		}
-	}
-	buf_init(&why);
-	if (migrate_judge(set, list->rows, list->count, &missing, &why) != 0) {
-		status->problem = arena_strdup(arena, buf_cstr(&why));
-		missing = set->count;
-	}
-	buf_finish(&why);
-	status->missing_count = set->count - missing;
-	status->missing = arena_alloc(arena, (status->missing_count + 1) * sizeof(char *));
-	for (size_t i = missing; i < set->count; i++) {
-		status->missing[i - missing] = set->rows[i].name;
-	}
-}
-
 /* The columns of the one row, 0 where there is none. */
 static int read_numbers(struct sqlite *db, enum sql_id id, uint64_t *first, uint64_t *second)
 {
@@ -129,7 +103,7 @@ static int read_numbers(struct sqlite *db, enum sql_id id, uint64_t *first, uint
 	return err < 0 ? err : 0;
 }
 
-static int read_epoch(struct sqlite *db, char out[17])
+static int read_epoch(struct sqlite *db, struct store_admin_status *status)
 {
 	struct sqlite_stmt *stmt = sqlite_stmt(db, SQL_EPOCH_LIST);
 	int err;
@@ -137,7 +111,8 @@ static int read_epoch(struct sqlite *db, char out[17])
 	while ((err = sqlite_step(stmt)) == 1) {
 		struct bytes epoch = sqlite_bytes(stmt, 1);
 		if (epoch.len == 16) {
-			memcpy(out, epoch.ptr, 16);
+			status->epoch_no = (uint32_t)sqlite_int(stmt, 0);
+			memcpy(status->epoch, epoch.ptr, 16);
 		}
 	}
 	return err;
@@ -150,7 +125,7 @@ static int count_rows(struct sqlite *db, struct store_admin_status *status)
 	if (err == 0) {
 		err = read_numbers(db, SQL_STATUS_ROOMS, &status->rooms, &status->messages);
 	}
-	return err != 0 ? err : read_epoch(db, status->epoch);
+	return err != 0 ? err : read_epoch(db, status);
 }
 
 static int read_status(
@@ -165,7 +140,7 @@ static int read_status(
 	if (err != 0) {
 		return err;
 	}
-	judge(&list, arena, status);
+	admin_schema_status(migrate_sqlite(), list.rows, list.count, arena, status);
 	if (list.count > 0) {
 		err = count_rows(db, status);
 	}
@@ -205,29 +180,6 @@ int sqlite_admin_status(struct bytes path, struct arena *arena,
 
 /* ---- migrating ---- */
 
-static int check_target(uint32_t to, uint32_t schema, struct buf *why)
-{
-	const struct migration_set *set = migrate_sqlite();
-	bool known = to == 0;
-
-	for (size_t i = 0; i < set->count; i++) {
-		known = known || set->rows[i].no == to;
-	}
-	if (!known) {
-		buf_printf(why, "there is no migration %u; the newest is %s", (unsigned)to,
-			set->rows[set->count - 1].name);
-		return ERR_NOT_FOUND;
-	}
-	if (to != 0 && to < schema) {
-		buf_printf(why,
-			"the database is at schema %u already, and migrations only go forward: the "
-			"way back to %u is a backup of that time",
-			(unsigned)schema, (unsigned)to);
-		return ERR_CONFLICT;
-	}
-	return 0;
-}
-
 /* What is there now; schema 0 where there is no database. */
 static int read_applied(
 	struct bytes path, uint32_t *ret_schema, size_t *ret_missing, struct buf *why)
@@ -259,21 +211,6 @@ static int read_applied(
 	return err;
 }
 
-static void tell_plan(size_t missing, uint32_t to, store_admin_step_fn step, void *ctx)
-{
-	const struct migration_set *set = migrate_sqlite();
-
-	for (size_t i = missing; i < set->count; i++) {
-		const struct store_admin_step planned = {
-			.no = set->rows[i].no,
-			.name = set->rows[i].name,
-		};
-		if (to == 0 || planned.no <= to) {
-			step(ctx, &planned);
-		}
-	}
-}
-
 int sqlite_admin_migrate(struct bytes path, uint32_t to, bool plan, store_admin_step_fn step,
 	void *ctx, struct buf *why)
 {
@@ -283,14 +220,29 @@ int sqlite_admin_migrate(struct bytes path, uint32_t to, bool plan, store_admin_
 	int err = read_applied(path, &schema, &missing, why);
 
 	if (err == 0) {
-		err = check_target(to, schema, why);
+		err = admin_schema_target(migrate_sqlite(), to, schema, why);
 	}
 	if (err != 0) {
 		return err;
 	}
 	if (plan) {
-		tell_plan(missing, to, step, ctx);
+		admin_schema_plan(migrate_sqlite(), missing, to, step, ctx);
 		return 0;
 	}
 	return sqlite_store_migrate(path, &migrate, why);
+}
+
+int sqlite_admin_new_epoch(
+	struct bytes path, bool plan, struct store_admin_epoch *ret_epoch, struct buf *why)
+{
+	struct sqlite_file file;
+	struct sqlite *db = NULL;
+	int err = sqlite_admin_open(path, &file, &db, why); /* whether it is there */
+
+	if (err != 0) {
+		return err;
+	}
+	sqlite_close(&db);
+	sqlite_file_close(&file);
+	return sqlite_store_new_epoch(path, plan, ret_epoch, why);
 }

@@ -1,35 +1,14 @@
 /* Backups: a copy under a temporary name that becomes the target when it is whole. */
 #include <errno.h>
-#include <fcntl.h>
 #include <libgen.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
 
 #include "lib/base/err.h"
+#include "lib/store/backup_file.h"
 #include "lib/store/sqlite.h"
 #include "lib/store/sqlite_admin.h"
 #include "lib/store/sqlite_file.h"
-
-/* A backup under way. */
-struct copying {
-	struct store_admin_backup *backup;
-	char *temporary;
-	int fd; /* of the temporary file, -1: none */
-};
-
-static int fail_errno(struct buf *why, const char *what, const char *path)
-{
-	int err = errno == ENOSPC || errno == EDQUOT ? ERR_STORAGE_FULL : ERR_SYSTEM;
-
-	if (errno == EACCES || errno == EPERM || errno == EROFS) {
-		err = ERR_FORBIDDEN;
-	}
-	buf_printf(why, "%s %s: %s", what, path, strerrordesc_np(errno));
-	return err;
-}
 
 /* ---- the target ---- */
 
@@ -109,68 +88,22 @@ static int check_target(
 	const struct store_admin_backup *backup, const struct sqlite_file *file, struct buf *why)
 {
 	const char *target = backup->target;
-	size_t len = strlen(target);
 	struct stat st;
+	int err = backup_file_name(target, why);
 
-	if (len == 0 || target[len - 1] == '/') {
-		buf_append_str(why, "the target of a backup is the name of a file");
-		return ERR_USAGE;
+	if (err != 0) {
+		return err;
 	}
 	if (is_own_name(target, file->path)) {
 		buf_printf(why, "%s is a file of the database itself", target);
 		return ERR_CONFLICT;
 	}
-	if (lstat(target, &st) != 0) {
-		return errno == ENOENT ? check_journals(target, why)
-				       : fail_errno(why, "cannot look at", target);
-	}
-	if (!S_ISREG(st.st_mode)) {
-		buf_printf(why, "%s is there, and is no regular file", target);
-		return ERR_EXISTS;
-	}
-	if (same_file(file->path, &st)) {
+	if (lstat(target, &st) == 0 && same_file(file->path, &st)) {
 		buf_printf(why, "%s is the database itself", target);
 		return ERR_CONFLICT;
 	}
-	if (!backup->force) {
-		buf_printf(why, "%s is there already", target);
-		return ERR_EXISTS;
-	}
-	return check_journals(target, why);
-}
-
-static int make_temporary(struct copying *copying, struct buf *why)
-{
-	struct buf name;
-
-	buf_init(&name);
-	buf_printf(&name, "%s.XXXXXX.part", copying->backup->target);
-	buf_cstr(&name);
-	copying->fd = mkostemps(name.data, 5, O_CLOEXEC); /* with mode 0600 */
-	if (copying->fd < 0) {
-		int err = fail_errno(why, "cannot make a file beside", copying->backup->target);
-		buf_finish(&name);
-		return err;
-	}
-	copying->temporary = name.data;
-	return 0;
-}
-
-/* Before the disk is filled for nothing, perhaps that of the database. */
-static int check_space(const struct copying *copying, uint64_t needed, struct buf *why)
-{
-	struct statvfs fs;
-
-	if (fstatvfs(copying->fd, &fs) != 0) {
-		return 0; /* it will be seen */
-	}
-	uint64_t free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
-	if (free_bytes < needed) {
-		buf_printf(why, "the backup needs %llu bytes, but there are only %llu free",
-			(unsigned long long)needed, (unsigned long long)free_bytes);
-		return ERR_STORAGE_FULL;
-	}
-	return 0;
+	err = backup_file_check(target, backup->force, why);
+	return err != 0 ? err : check_journals(target, why);
 }
 
 /* ---- copying ---- */
@@ -204,11 +137,11 @@ static int begin(struct sqlite *db, struct store_admin_backup *backup)
 	return err < 0 ? err : 0;
 }
 
-static int copy_all(struct copying *copying, struct sqlite *from, struct buf *why)
+static int copy_all(const struct backup_file *target, struct store_admin_backup *backup,
+	struct sqlite *from, struct buf *why)
 {
-	struct store_admin_backup *backup = copying->backup;
 	struct sqlite *to = NULL;
-	int err = sqlite_open(copying->temporary, SQLITE_MODE_COPY, &to, why);
+	int err = sqlite_open(target->temporary, SQLITE_MODE_COPY, &to, why);
 
 	if (err != 0) {
 		return err;
@@ -226,77 +159,27 @@ static int copy_all(struct copying *copying, struct sqlite *from, struct buf *wh
 	return err;
 }
 
-/* ---- becoming the target ---- */
-
-static int sync_folder(const char *path, struct buf *why)
-{
-	char *folder = folder_of(path);
-	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int err = fd < 0 || fsync(fd) != 0 ? fail_errno(why, "cannot sync", folder) : 0;
-
-	if (fd >= 0) {
-		close(fd);
-	}
-	free(folder);
-	return err;
-}
-
-/* Without force nothing that has appeared meanwhile is replaced. File systems that cannot promise
- * that give the file a second name instead, which they refuse where there is one. */
-static int give_name(const struct copying *copying)
-{
-	const char *from = copying->temporary;
-	const char *to = copying->backup->target;
-
-	if (copying->backup->force) {
-		return rename(from, to);
-	}
-	int result = renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
-	if (result != 0 && (errno == EINVAL || errno == ENOSYS)) {
-		result = link(from, to);
-		if (result == 0) {
-			unlink(from);
-		}
-	}
-	return result;
-}
-
-static int complete(struct copying *copying, struct buf *why)
-{
-	struct store_admin_backup *backup = copying->backup;
-	struct stat st;
-
-	if (fsync(copying->fd) != 0 || fstat(copying->fd, &st) != 0) {
-		return fail_errno(why, "cannot sync", copying->temporary);
-	}
-	if (give_name(copying) != 0) {
-		int err = errno == EEXIST ? ERR_EXISTS : 0;
-		int named = fail_errno(why, "cannot make", backup->target);
-		return err != 0 ? err : named;
-	}
-	backup->bytes = (uint64_t)st.st_size;
-	free(copying->temporary);
-	copying->temporary = NULL; /* it is the target now */
-	return sync_folder(backup->target, why);
-}
-
-static int copy_to_target(struct copying *copying, struct sqlite *from,
+static int copy_to_target(struct store_admin_backup *backup, struct sqlite *from,
 	const struct sqlite_file *file, struct buf *why)
 {
-	int err = make_temporary(copying, why);
+	struct backup_file target;
+	int err = backup_file_begin(&target, backup->target, backup->force, why);
 
 	if (err == 0) {
-		err = check_space(copying, sqlite_file_size(file), why);
+		err = backup_file_space(&target, sqlite_file_size(file), why);
 	}
 	if (err == 0) {
-		err = copy_all(copying, from, why);
+		err = copy_all(&target, backup, from, why);
 	}
-	return err != 0 ? err : complete(copying, why);
+	if (err == 0) {
+		err = backup_file_complete(&target, &backup->bytes, why);
+	}
+	backup_file_finish(&target);
+	return err;
 }
 
 int sqlite_admin_backup(struct bytes path, struct store_admin_backup *backup, struct buf *why)
 {
-	struct copying copying = {.backup = backup, .fd = -1};
 	struct sqlite_file file;
 	struct sqlite *db = NULL;
 	int err = sqlite_admin_open(path, &file, &db, why);
@@ -306,16 +189,9 @@ int sqlite_admin_backup(struct bytes path, struct store_admin_backup *backup, st
 	}
 	err = check_target(backup, &file, why);
 	if (err == 0) {
-		err = copy_to_target(&copying, db, &file, why);
+		err = copy_to_target(backup, db, &file, why);
 	}
 	sqlite_close(&db);
 	sqlite_file_close(&file);
-	if (copying.temporary != NULL) {
-		unlink(copying.temporary);
-		free(copying.temporary);
-	}
-	if (copying.fd >= 0) {
-		close(copying.fd);
-	}
 	return err == ERR_UNAVAILABLE ? ERR_SYSTEM : err;
 }

@@ -325,7 +325,7 @@ static int look_at(struct sqlite_file *file, struct buf *why)
 
 /* ---- public ---- */
 
-int sqlite_file_open(struct bytes path, struct sqlite_file *ret_file, struct buf *why)
+int sqlite_file_lock(struct bytes path, struct sqlite_file *ret_file, struct buf *why)
 {
 	struct sqlite_file file = {.lock_fd = -1};
 	int err = check_text(path, why);
@@ -338,9 +338,23 @@ int sqlite_file_open(struct bytes path, struct sqlite_file *ret_file, struct buf
 	if (err == 0) {
 		err = lock_file(&file, why);
 	}
-	if (err == 0) {
-		err = look_at(&file, why);
+	if (err != 0) {
+		sqlite_file_close(&file);
+		return err;
 	}
+	*ret_file = file;
+	return 0;
+}
+
+int sqlite_file_open(struct bytes path, struct sqlite_file *ret_file, struct buf *why)
+{
+	struct sqlite_file file;
+	int err = sqlite_file_lock(path, &file, why);
+
+	if (err != 0) {
+		return err;
+	}
+	err = look_at(&file, why);
 	if (err != 0) {
 		sqlite_file_close(&file);
 		return err;

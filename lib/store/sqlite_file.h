@@ -30,6 +30,9 @@ struct sqlite_file {
  * program), ERR_BUSY (another process has it), ERR_CORRUPT (no database, or a damaged one),
  * ERR_SYSTEM. After an error there is nothing to close. */
 int sqlite_file_open(struct bytes path, struct sqlite_file *ret_file, struct buf *why);
+/* Finds and locks it alone, for who puts another file into its place: it may be missing, or
+ * damaged. Errors as above, but for what the file is. */
+int sqlite_file_lock(struct bytes path, struct sqlite_file *ret_file, struct buf *why);
 /* The same to read it only: asks who has it instead of locking, and makes nothing. Errors as above
  * but ERR_BUSY, and ERR_NOT_FOUND (no such folder; a missing file is is_new), ERR_FORBIDDEN. Never
  * while this process has the database open. */

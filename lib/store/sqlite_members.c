@@ -1,6 +1,7 @@
 /* Participants: added, removed, given roles, listed. Every change raises the room's member_version.
  */
 #include "lib/base/err.h"
+#include "lib/store/judge.h"
 #include "lib/store/sqlite_rows.h"
 #include "lib/store/sqlite_store.h"
 
@@ -55,38 +56,22 @@ static int insert(struct sqlite_connection *connection, const struct store_membe
 	return err != 0 ? err : changed(connection->db, &req->room, 1);
 }
 
-/* Who is in already is judged first: a user's own room is neither hidden from him nor closed. */
-static int judge_add(const struct store_member_add *req)
-{
-	if (req->public_only && req->row.visibility != ROOM_PUBLIC) {
-		return ERR_NOT_FOUND;
-	}
-	return req->row.type == ROOM_DIRECT ? ERR_FORBIDDEN : 0;
-}
-
 static int add(struct sqlite_connection *connection, struct store_member_add *req)
 {
-	enum member_role wanted = req->role != ROLE_NONE ? req->role : ROLE_MEMBER;
-	enum member_role least = wanted > ROLE_ADMIN ? wanted : ROLE_ADMIN;
+	enum member_role by = ROLE_NONE, role = ROLE_NONE;
 	struct sqlite *db = connection->db;
 	struct arena *arena = req->call.arena;
 	int err = sqlite_room_by_id(db, arena, &req->room, &req->row);
 
 	if (err == 0) {
-		err = sqlite_actor_check(db, &req->row, &req->actor, least);
+		err = sqlite_both_roles(db, &req->room, &req->actor, &req->user, &by, &role);
 	}
 	if (err == 0) {
-		err = sqlite_role(db, &req->room, &req->user, &req->now);
+		err = judge_member_add(req, by, role);
 	}
-	if (err != 0 || req->now != ROLE_NONE) {
+	if (err != 0 || !req->added) {
 		return err;
 	}
-	err = judge_add(req);
-	if (err != 0) {
-		return err;
-	}
-	req->now = wanted;
-	req->added = true;
 	err = insert(connection, req);
 	return err != 0 ? err : sqlite_room_by_id(db, arena, &req->room, &req->row);
 }
@@ -121,33 +106,6 @@ static int find_successor(struct sqlite *db, struct store_member_remove *req)
 	return set_role(db, &req->room, &req->successor, ROLE_OWNER);
 }
 
-/* What the actor may do comes before whether the other is a member: it is not for everybody to
- * know. */
-static int judge_remove(
-	struct sqlite *db, const struct store_member_remove *req, enum member_role *ret_role)
-{
-	const struct store_actor *actor = &req->actor;
-	enum member_role by = ROLE_NONE, role = ROLE_NONE;
-	int err = sqlite_actor_role(db, &req->row, actor, &by);
-
-	if (err == 0) {
-		err = sqlite_role(db, &req->room, &req->user, &role);
-	}
-	if (err != 0) {
-		return err;
-	}
-	bool himself = actor->has_by && uuid_eq(&actor->by, &req->user);
-	bool over = by == ROLE_OWNER || (by == ROLE_ADMIN && role < ROLE_ADMIN);
-	if (!himself && !over) {
-		return ERR_FORBIDDEN;
-	}
-	if (role == ROLE_NONE) {
-		return ERR_NOT_MEMBER;
-	}
-	*ret_role = role;
-	return req->row.type == ROOM_DIRECT && !req->even_direct ? ERR_FORBIDDEN : 0;
-}
-
 static int delete_member(struct sqlite *db, const struct store_member_remove *req)
 {
 	struct sqlite_stmt *stmt = sqlite_stmt(db, SQL_MEMBER_DROP);
@@ -170,11 +128,14 @@ static int drop(struct sqlite_connection *connection, struct store_member_remove
 {
 	struct sqlite *db = connection->db;
 	struct arena *arena = req->call.arena;
-	enum member_role role = ROLE_NONE;
+	enum member_role by = ROLE_NONE, role = ROLE_NONE;
 	int err = sqlite_room_by_id(db, arena, &req->room, &req->row);
 
 	if (err == 0) {
-		err = judge_remove(db, req, &role);
+		err = sqlite_both_roles(db, &req->room, &req->actor, &req->user, &by, &role);
+	}
+	if (err == 0) {
+		err = judge_member_remove(req, by, role);
 	}
 	if (err == 0) {
 		err = delete_member(db, req);
@@ -201,46 +162,33 @@ void sqlite_member_remove_work(struct store_call *call, void *connection)
 
 /* ---- role ---- */
 
-/* *ret_role: the one that he has. */
-static int judge_role(
-	struct sqlite *db, const struct store_member_role *req, enum member_role *ret_role)
+/* *ret_next: Owner where another one is. Nobody asks for it unless the user is one. */
+static int read_next(struct sqlite *db, const struct store_member_role *req, enum member_role role,
+	enum member_role *ret_next)
 {
-	enum member_role by = ROLE_NONE, role = ROLE_NONE;
-	int err = sqlite_actor_role(db, &req->row, &req->actor, &by);
+	int err = role == ROLE_OWNER ? has_other_owner(db, &req->room, &req->user) : 0;
 
-	if (err == 0) {
-		err = sqlite_role(db, &req->room, &req->user, &role);
-	}
-	if (err != 0) {
-		return err;
-	}
-	bool self = req->actor.has_by && uuid_eq(&req->actor.by, &req->user);
-	bool below = by == ROLE_ADMIN && req->role <= ROLE_ADMIN && (role < ROLE_ADMIN || self);
-	if ((by != ROLE_OWNER && !below) || req->row.type == ROOM_DIRECT) {
-		return ERR_FORBIDDEN;
-	}
-	*ret_role = role;
-	return role == ROLE_NONE ? ERR_NOT_MEMBER : 0;
+	*ret_next = err == 1 ? ROLE_OWNER : ROLE_NONE;
+	return err < 0 ? err : 0;
 }
 
 static int change_role(struct sqlite *db, struct store_member_role *req)
 {
-	enum member_role role = ROLE_NONE;
+	enum member_role by = ROLE_NONE, role = ROLE_NONE, next = ROLE_NONE;
 	int err = sqlite_room_by_id(db, req->call.arena, &req->room, &req->row);
 
 	if (err == 0) {
-		err = judge_role(db, req, &role);
+		err = sqlite_both_roles(db, &req->room, &req->actor, &req->user, &by, &role);
 	}
-	if (err != 0 || role == req->role) {
+	if (err == 0) {
+		err = read_next(db, req, role, &next);
+	}
+	if (err == 0) {
+		err = judge_member_role(req, by, role, next);
+	}
+	if (err != 0 || !req->changed) {
 		return err;
 	}
-	if (role == ROLE_OWNER) {
-		err = has_other_owner(db, &req->room, &req->user);
-		if (err != 1) {
-			return err == 0 ? ERR_CONFLICT : err;
-		}
-	}
-	req->changed = true;
 	err = set_role(db, &req->room, &req->user, req->role);
 	if (err == 0) {
 		err = changed(db, &req->room, 0);

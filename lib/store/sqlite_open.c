@@ -12,6 +12,17 @@
  * damage is met where it is touched (ERR_CORRUPT). */
 enum { CHECK_CLEAN = 4 << 20, CHECK_UNCLEAN = 64 << 20, DEFAULT_QUEUED = 16384 };
 
+bool sqlite_url_is(struct bytes url, struct bytes *ret_path)
+{
+	struct bytes prefix = BYTES_LIT("sqlite:");
+
+	if (!bytes_starts_nocase(url, prefix)) {
+		return false;
+	}
+	*ret_path = bytes_of(url.ptr + prefix.len, url.len - prefix.len);
+	return true;
+}
+
 /* ---- before anything may be written ---- */
 
 /* The file is looked at without locks and without its WAL: only where it was closed well that is
@@ -188,5 +199,29 @@ int sqlite_store_migrate(struct bytes path, const struct sqlite_migrate *migrate
 	int err = open_migrated(store, path, migrate, why);
 
 	sqlite_store_destroy(store);
+	return error_of_opening(err);
+}
+
+int sqlite_store_new_epoch(
+	struct bytes path, bool plan, struct store_admin_epoch *ret_epoch, struct buf *why)
+{
+	const struct sqlite_migrate migrate = {.allowed = false};
+	struct sqlite_store *store = create(NULL);
+	struct store_admin_epoch epoch = {0};
+	int err = open_migrated(store, path, &migrate, why);
+
+	if (err == 0) {
+		epoch.former_no = store->base.epoch_no;
+		epoch.no = epoch.former_no + 1;
+		memcpy(epoch.former, store->base.epoch, sizeof(epoch.former));
+	}
+	if (err == 0 && !plan) {
+		err = sqlite_schema_new_epoch(store, why);
+		memcpy(epoch.epoch, store->base.epoch, sizeof(epoch.epoch));
+	}
+	sqlite_store_destroy(store);
+	if (err == 0) {
+		*ret_epoch = epoch;
+	}
 	return error_of_opening(err);
 }

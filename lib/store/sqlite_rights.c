@@ -1,32 +1,22 @@
-/* What somebody may do in a room, judged in the transaction that does it. */
+/* The roles that a judgement is made on, read in the transaction that acts on it. */
 #include "lib/base/err.h"
 #include "lib/store/sqlite_rows.h"
 #include "lib/store/sqlite_store.h"
 
-int sqlite_actor_role(struct sqlite *db, const struct room_row *room,
-	const struct store_actor *actor, enum member_role *ret_role)
+int sqlite_actor_role(struct sqlite *db, const struct uuid *room, const struct store_actor *actor,
+	enum member_role *ret_role)
 {
-	enum member_role role = ROLE_OWNER;
-	int err = actor->has_by ? sqlite_role(db, &room->id, &actor->by, &role) : 0;
-
-	if (err != 0) {
-		return err;
+	if (!actor->has_by) {
+		*ret_role = ROLE_NONE;
+		return 0;
 	}
-	if (role == ROLE_NONE) {
-		return room->visibility == ROOM_PUBLIC ? ERR_NOT_MEMBER : ERR_NOT_FOUND;
-	}
-	*ret_role = role;
-	return 0;
+	return sqlite_role(db, room, &actor->by, ret_role);
 }
 
-int sqlite_actor_check(struct sqlite *db, const struct room_row *room,
-	const struct store_actor *actor, enum member_role least)
+int sqlite_both_roles(struct sqlite *db, const struct uuid *room, const struct store_actor *actor,
+	const struct uuid *user, enum member_role *ret_by, enum member_role *ret_role)
 {
-	enum member_role role = ROLE_NONE;
-	int err = sqlite_actor_role(db, room, actor, &role);
+	int err = sqlite_actor_role(db, room, actor, ret_by);
 
-	if (err != 0) {
-		return err;
-	}
-	return role >= least ? 0 : ERR_FORBIDDEN;
+	return err != 0 ? err : sqlite_role(db, room, user, ret_role);
 }

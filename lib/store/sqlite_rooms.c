@@ -1,5 +1,6 @@
 /* Rooms: found and made. */
 #include "lib/base/err.h"
+#include "lib/store/judge.h"
 #include "lib/store/sqlite_rows.h"
 #include "lib/store/sqlite_store.h"
 
@@ -64,19 +65,6 @@ void sqlite_room_find_work(struct store_call *call, void *connection)
 }
 
 /* ---- create ---- */
-
-/* The lower id first, so that a pair has one key. false: these are not two people. */
-static bool pair_key(const struct store_room_create *req, uint8_t out[32])
-{
-	if (req->member_count != 2 || uuid_eq(&req->members[0].user, &req->members[1].user)) {
-		return false;
-	}
-	const struct uuid *a = &req->members[0].user, *b = &req->members[1].user;
-	bool in_order = memcmp(a->b, b->b, sizeof(a->b)) < 0;
-	memcpy(out, in_order ? a->b : b->b, 16);
-	memcpy(out + 16, in_order ? b->b : a->b, 16);
-	return true;
-}
 
 /* Whether messages of a deleted room of that id are still being removed. */
 static int check_dead(struct sqlite *db, const struct uuid *id)
@@ -177,36 +165,25 @@ static int add_members(struct sqlite_connection *connection, const struct store_
 
 static int create(struct sqlite_connection *connection, struct store_room_create *req)
 {
-	struct room_row wanted = req->asked;
-	struct bytes pair = BYTES_NONE;
-	uint8_t key[32];
-	char alias[65];
+	struct arena *arena = req->call.arena;
+	struct judge_room wanted;
+	int err = judge_room_create(req, &wanted);
 
-	if (wanted.alias.len != 0) {
-		if (model_alias_fold(wanted.alias, alias) != 0) {
-			return ERR_BAD_ROOM;
-		}
-		wanted.alias = bytes_str(alias);
+	if (err != 0) {
+		return err;
 	}
-	if (wanted.type == ROOM_DIRECT) {
-		if (!pair_key(req, key)) {
-			return ERR_BAD_REQUEST;
-		}
-		pair = bytes_of(key, sizeof(key));
-		wanted.visibility = ROOM_PRIVATE;
-	}
-	int err = find_rival(connection->db, &wanted, pair, req->call.arena, &req->room);
+	struct bytes pair = bytes_of(wanted.pair, wanted.pair_len);
+	err = find_rival(connection->db, &wanted.row, pair, arena, &req->room);
 	if (err != 0) {
 		return err == 1 ? 0 : err;
 	}
 	req->created = true;
-	err = add_room(connection->db, &wanted, pair, connection->now_ms);
+	err = add_room(connection->db, &wanted.row, pair, connection->now_ms);
 	if (err == 0) {
 		err = add_members(connection, req);
 	}
-	return err != 0
-		       ? err
-		       : sqlite_room_by_id(connection->db, req->call.arena, &wanted.id, &req->room);
+	return err != 0 ? err
+			: sqlite_room_by_id(connection->db, arena, &wanted.row.id, &req->room);
 }
 
 void sqlite_room_create_work(struct store_call *call, void *connection)

@@ -231,23 +231,16 @@ static int add_secret(struct sqlite *db)
 	return err;
 }
 
-static int add_epoch(struct sqlite *db, int64_t now)
+static int add_epoch(struct sqlite *db, uint32_t no, int64_t now)
 {
 	struct sqlite_stmt *stmt = sqlite_stmt(db, SQL_EPOCH_ADD);
-	struct buf epoch;
-	uint8_t bits[8];
+	char epoch[17];
 
-	random_bytes(bits, sizeof(bits));
-	buf_init(&epoch);
-	for (size_t i = 0; i < sizeof(bits); i++) {
-		buf_printf(&epoch, "%02x", bits[i]);
-	}
-	sqlite_bind_int(stmt, 1, 1);
-	sqlite_bind_text(stmt, 2, buf_bytes(&epoch));
+	store_epoch_make(epoch);
+	sqlite_bind_int(stmt, 1, no);
+	sqlite_bind_text(stmt, 2, bytes_str(epoch));
 	sqlite_bind_int(stmt, 3, now);
-	int err = sqlite_run(stmt, NULL);
-	buf_finish(&epoch);
-	return err;
+	return sqlite_run(stmt, NULL);
 }
 
 /* Reads them, making each at its first time. */
@@ -264,7 +257,7 @@ static int read_constants(struct sqlite *db, struct store *store, int64_t now)
 	}
 	err = read_epochs(db, store);
 	if (err == 0) {
-		err = add_epoch(db, now);
+		err = add_epoch(db, 1, now);
 		err = err != 0 ? err : read_epochs(db, store);
 	}
 	return err < 0 ? err : 0;
@@ -287,6 +280,25 @@ static int open_constants(struct sqlite_store *store, struct buf *why)
 		return err;
 	}
 	return err != 0 ? fail(db, "the store's secret and epoch", err, why) : 0;
+}
+
+int sqlite_schema_new_epoch(struct sqlite_store *store, struct buf *why)
+{
+	struct sqlite *db = store->write.db;
+	int err = sqlite_run_plain(db, SQL_BEGIN_WRITE);
+
+	if (err == 0) {
+		err = add_epoch(db, store->base.epoch_count, clock_wall_ms(store->clock));
+	}
+	if (err == 0) {
+		err = read_epochs(db, &store->base);
+		err = err < 0 ? err : 0;
+	}
+	if (err == 0) {
+		err = sqlite_commit(db);
+	}
+	sqlite_rollback(db);
+	return err != 0 ? fail(db, "the new epoch", err, why) : 0;
 }
 
 int sqlite_schema_open(

@@ -64,6 +64,11 @@ int sqlite_schema_list(struct sqlite *db, struct sqlite_applied *ret_list, struc
 /* Migrates and reads what never changes into store->base (sqlite_schema.c). db: the writer's. */
 int sqlite_schema_open(
 	struct sqlite_store *store, const struct sqlite_migrate *migrate, struct buf *why);
+/* Begins a new epoch, and reads it into store->base. */
+int sqlite_schema_new_epoch(struct sqlite_store *store, struct buf *why);
+/* Opens as sqlite_store_open() does, begins a new epoch where not only planned, and closes. */
+int sqlite_store_new_epoch(
+	struct bytes path, bool plan, struct store_admin_epoch *ret_epoch, struct buf *why);
 /* Opens as sqlite_store_open() does, migrates, and closes. */
 int sqlite_store_migrate(struct bytes path, const struct sqlite_migrate *migrate, struct buf *why);
 /* Judges the schema without writing anything. */
@@ -98,13 +103,12 @@ void sqlite_purge_plan_work(struct store_call *call, void *connection);
  * turn. */
 enum { SQLITE_GO_ON = 1 };
 
-/* What an actor may do in a room: his role, Owner for the operator. room: of this transaction. 0,
- * or an error of struct store_actor. */
-int sqlite_actor_role(struct sqlite *db, const struct room_row *room,
-	const struct store_actor *actor, enum member_role *ret_role);
-/* The same for who must have at least a role; least ROLE_MEMBER: must be in the room. */
-int sqlite_actor_check(struct sqlite *db, const struct room_row *room,
-	const struct store_actor *actor, enum member_role least);
+/* What lib/store/judge.h asks for: the role of an actor in a room (the operator has none), and that
+ * of the user as well. ROLE_NONE where there is no such room or he is not in it. */
+int sqlite_actor_role(struct sqlite *db, const struct uuid *room, const struct store_actor *actor,
+	enum member_role *ret_role);
+int sqlite_both_roles(struct sqlite *db, const struct uuid *room, const struct store_actor *actor,
+	const struct uuid *user, enum member_role *ret_by, enum member_role *ret_role);
 
 /* A room while messages are appended to it (sqlite_append.c); raised with each that is stored. */
 struct room_head {

@@ -2,17 +2,8 @@
 
 #include "lib/base/digest.h"
 #include "lib/base/err.h"
+#include "lib/store/pg_store.h"
 #include "lib/store/sqlite_open.h"
-
-struct scheme {
-	const char *prefix;
-	int (*open)(const struct store_open_params *params, struct bytes rest,
-		struct store **ret_store, struct buf *why);
-};
-
-static const struct scheme schemes[] = {
-	{"sqlite:", sqlite_store_open},
-};
 
 void store_call_init(
 	struct store_call *call, struct mailbox *reply_to, struct arena *arena, store_done_fn done)
@@ -24,18 +15,35 @@ void store_call_init(
 int store_open(
 	const struct store_open_params *params, struct store **ret_store, struct buf *ret_why)
 {
-	struct bytes url = params->url;
+	struct bytes path;
 
-	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
-		struct bytes prefix = bytes_str(schemes[i].prefix);
-		if (bytes_starts_nocase(url, prefix)) {
-			struct bytes rest = bytes_of(url.ptr + prefix.len, url.len - prefix.len);
-			return schemes[i].open(params, rest, ret_store, ret_why);
-		}
+	if (sqlite_url_is(params->url, &path)) {
+		return sqlite_store_open(params, path, ret_store, ret_why);
 	}
-	buf_append_str(
-		ret_why, "the database URL starts with no known scheme; known is sqlite:PATH");
+	if (pg_url_is(params->url)) {
+		return pg_store_open(params, ret_store, ret_why);
+	}
+	buf_append_str(ret_why,
+		"the database URL starts with no known scheme; known are sqlite:PATH and "
+		"postgresql://HOST/DATABASE");
 	return ERR_CONFIG;
+}
+
+int store_attach(struct store *store, struct loop *loop, struct store **ret_store)
+{
+	if (store->ops->attach != NULL) {
+		return store->ops->attach(store, loop, ret_store);
+	}
+	*ret_store = store;
+	return 0;
+}
+
+void store_detach(struct store *store, struct store **attached)
+{
+	if (*attached != NULL && *attached != store) {
+		(*attached)->ops->close(*attached);
+	}
+	*attached = NULL;
 }
 
 void store_stop(struct store *store)
@@ -91,6 +99,19 @@ void store_body_hash(const struct append_item *item, uint8_t out[8])
 	}
 	digest_sha256_parts(parts, count, hash);
 	memcpy(out, hash, 8);
+}
+
+void store_epoch_make(char out[17])
+{
+	static const char digits[] = "0123456789abcdef";
+	uint8_t bits[8];
+
+	random_bytes(bits, sizeof(bits));
+	for (size_t i = 0; i < sizeof(bits); i++) {
+		out[2 * i] = digits[bits[i] >> 4];
+		out[2 * i + 1] = digits[bits[i] & 15];
+	}
+	out[16] = '\0';
 }
 
 /* A row of an epoch that the store does not know takes the present one: an id that is stable is

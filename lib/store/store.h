@@ -14,6 +14,7 @@
 #include "lib/store/store_call.h"
 #include "lib/store/store_messages.h"
 #include "lib/store/store_rooms.h"
+#include "lib/store/store_shared.h"
 #include "lib/store/store_users.h"
 
 struct store;
@@ -59,6 +60,8 @@ struct store_ping {
 	X(user_bar) \
 	X(user_erase) \
 	X(bar_list) \
+	X(watch) \
+	X(heads) \
 	X(status) \
 	X(ping)
 
@@ -67,6 +70,8 @@ struct store_ops {
 #define X(request) int (*request)(struct store * store, struct store_##request * req);
 	STORE_REQUESTS(X)
 #undef X
+	/* NULL where threads share the store itself. */
+	int (*attach)(struct store *store, struct loop *loop, struct store **ret_store);
 	void (*stop)(struct store *store);
 	void (*close)(struct store *store);
 };
@@ -75,6 +80,7 @@ struct store_ops {
  * fakes in tests). */
 struct store {
 	const struct store_ops *ops;
+	bool shared; /* other programs may write to it (store_shared.h) */
 	char epoch[17]; /* 16 hex digits and NUL */
 	uint32_t epoch_no; /* of that epoch, stored with each message */
 	uint8_t fleet_secret[32];
@@ -85,22 +91,35 @@ struct store {
 };
 
 struct store_open_params {
-	struct bytes url; /* sqlite:PATH */
+	struct bytes url; /* sqlite:PATH, postgresql://..., Npgsql's Host=...;... */
 	bool migrate; /* apply what is missing; else ERR_CONFIG where something is */
 	const struct clock *clock;
+	/* A connection to the database was lost, or cannot be made (err, why: a sentence); err 0:
+	 * one is there again. On any thread that uses the store, as often as it happens. Or NULL.
+	 */
+	void (*on_link)(void *ctx, int err, const char *why);
+	void *on_link_ctx;
+	unsigned links; /* PostgreSQL: most connections of each attached thread, 3 to 64; 0 is 4 */
 	size_t max_queued; /* requests that may wait: 0 is 16384 (messages count singly) */
 };
 
 /* Opens, locks and migrates; blocking. ret_why: a sentence for the operator on failure, in a buffer
  * the caller finishes. ERR_CONFIG (URL, schema newer than the program), ERR_BUSY (another process
- * has it), ERR_CORRUPT (refused, nothing changed), ERR_SYSTEM, ERR_STORAGE_FULL. */
+ * has it), ERR_CORRUPT (refused, nothing changed), ERR_SYSTEM, ERR_STORAGE_FULL, ERR_UNAVAILABLE
+ * (the server cannot be reached now). */
 int store_open(
 	const struct store_open_params *params, struct store **ret_store, struct buf *ret_why);
+/* What one thread uses, on whose loop it works; all its calls come from there and are answered
+ * there. Before the loop runs, or on its thread. Lives until store_detach(), before the loop is
+ * destroyed and before store_close(). Where threads share the store it is the store itself. */
+int store_attach(struct store *store, struct loop *loop, struct store **ret_store);
+/* After store_stop(). */
+void store_detach(struct store *store, struct store **attached);
 /* Blocking: what was accepted is finished and answered (posted); what is asked from now on is
  * refused with ERR_UNAVAILABLE. What never changes can be read until store_close(). Nobody may call
  * the store from another thread meanwhile. */
 void store_stop(struct store *store);
-/* store_stop(), and the store is gone. */
+/* store_stop(), all are detached, and the store is gone. */
 void store_close(struct store **store);
 
 /* First 16 bytes of SHA-256(sender id, client message id). */
@@ -108,6 +127,9 @@ void store_client_key(const struct uuid *sender, struct bytes client_message_id,
 /* First 8 bytes of SHA-256 over type, ref_seq, attachment, content or cipher text, nonce, tag, each
  * with its length. */
 void store_body_hash(const struct append_item *item, uint8_t out[8]);
+
+/* A new epoch's name: 64 random bits as 16 hex digits, and NUL. */
+void store_epoch_make(char out[17]);
 
 /* The id of a stored message (computed, DESIGN.md), or the one it was imported with. */
 void store_message_id(

@@ -21,6 +21,7 @@ struct store_call {
 	/* The store's own. */
 	struct store_call *next;
 	void (*work)(struct store_call *call, void *connection);
+	const void *plan;
 	int err;
 	const char *why; /* where err is set, a sentence for the operator's log, or NULL */
 };

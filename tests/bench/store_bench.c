@@ -2,10 +2,11 @@
  * thread, a batch at a time, spread over many rooms. Prints CPU microseconds per send of the whole
  * process and the sends per second.
  *
- *     store_bench [-d FOLDER] [-r ROOMS] [-b BATCH] [-n SENDS] [-s BYTES] [-u]
+ *     store_bench [-d FOLDER | -U URL] [-r ROOMS] [-b BATCH] [-n SENDS] [-s BYTES] [-u]
  *
- * -u: no client message ids (keys that grow). The folder (default: a new one below /var/tmp,
- * removed afterwards) decides which disk is measured. */
+ * -u: no client message ids (keys that grow). The folder of SQLite's file (default: a new one below
+ * /var/tmp, removed afterwards) decides which disk is measured. -U: another store, such as
+ * postgresql://..., which keeps what is written. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,7 @@ struct bench {
 	struct loop *loop;
 	struct mailbox *box;
 	struct arena *arena;
-	struct store *store;
+	struct store *root, *store; /* as opened, and attached to loop */
 	struct uuid *room_ids;
 	struct uuid sender;
 	char *text;
@@ -204,15 +205,18 @@ static void remove_files(const char *folder)
 	}
 }
 
-static void parse(struct bench *bench, int argc, char **argv, const char **folder)
+static void parse(struct bench *bench, int argc, char **argv, const char **folder, const char **url)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "d:r:b:n:s:u")) != -1) {
+	while ((option = getopt(argc, argv, "d:U:r:b:n:s:u")) != -1) {
 		size_t number = optarg != NULL ? strtoull(optarg, NULL, 10) : 0;
 		switch (option) {
 		case 'd':
 			*folder = optarg;
+			break;
+		case 'U':
+			*url = optarg;
 			break;
 		case 'r':
 			bench->rooms = number;
@@ -239,6 +243,68 @@ static void parse(struct bench *bench, int argc, char **argv, const char **folde
 	}
 }
 
+static void open_bench(struct bench *bench, const char *url)
+{
+	struct store_open_params params = {
+		.url = bytes_str(url), .migrate = true, .clock = &clock_system};
+	struct buf why;
+
+	buf_init(&why);
+	bench->loop = loop_create();
+	bench->box = mailbox_create(bench->loop);
+	bench->arena = arena_create(0);
+	int err = store_open(&params, &bench->root, &why);
+	if (err == 0) {
+		err = store_attach(bench->root, bench->loop, &bench->store);
+	}
+	if (err != 0) {
+		fprintf(stderr, "store_bench: %s: %s\n", err_text(err), buf_cstr(&why));
+		exit(1);
+	}
+	buf_finish(&why);
+	bench->room_ids = calloc(bench->rooms, sizeof(*bench->room_ids));
+	bench->items = calloc(bench->batch, sizeof(*bench->items));
+	bench->text = malloc(bench->bytes + 1);
+	memset(bench->text, 'x', bench->bytes);
+	uuid_random(&bench->sender);
+}
+
+static void close_bench(struct bench *bench)
+{
+	store_stop(bench->root);
+	store_detach(bench->root, &bench->store);
+	store_close(&bench->root);
+	mailbox_destroy(&bench->box);
+	loop_destroy(&bench->loop);
+	arena_destroy(&bench->arena);
+	free(bench->text);
+	free(bench->items);
+	free(bench->room_ids);
+}
+
+static void run_in_folder(struct bench *bench, const char *folder)
+{
+	char temporary[] = "/var/tmp/store_bench.XXXXXX", url[4096];
+	bool own = folder == NULL;
+
+	if (own) {
+		folder = mkdtemp(temporary);
+	}
+	if (folder == NULL) {
+		perror("store_bench");
+		exit(1);
+	}
+	remove_files(folder);
+	snprintf(url, sizeof(url), "sqlite:%s/bench.db", folder);
+	open_bench(bench, url);
+	run(bench);
+	close_bench(bench);
+	remove_files(folder);
+	if (own) {
+		rmdir(folder);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct bench bench = {.rooms = 1000,
@@ -246,51 +312,15 @@ int main(int argc, char **argv)
 		.sends = 200000,
 		.bytes = 100,
 		.random = 88172645463325252};
-	char temporary[] = "/var/tmp/store_bench.XXXXXX";
-	const char *folder = NULL;
-	char url[4096];
-	struct buf why;
+	const char *folder = NULL, *url = NULL;
 
-	parse(&bench, argc, argv, &folder);
-	bool own = folder == NULL;
-	if (own) {
-		folder = mkdtemp(temporary);
+	parse(&bench, argc, argv, &folder, &url);
+	if (url == NULL) {
+		run_in_folder(&bench, folder);
+		return 0;
 	}
-	if (folder == NULL) {
-		perror("store_bench");
-		return 1;
-	}
-	remove_files(folder);
-	snprintf(url, sizeof(url), "sqlite:%s/bench.db", folder);
-	struct store_open_params params = {
-		.url = bytes_str(url), .migrate = true, .clock = &clock_system};
-	buf_init(&why);
-	if (store_open(&params, &bench.store, &why) != 0) {
-		fprintf(stderr, "store_bench: %s\n", buf_cstr(&why));
-		return 1;
-	}
-	buf_finish(&why);
-	bench.loop = loop_create();
-	bench.box = mailbox_create(bench.loop);
-	bench.arena = arena_create(0);
-	bench.room_ids = calloc(bench.rooms, sizeof(*bench.room_ids));
-	bench.items = calloc(bench.batch, sizeof(*bench.items));
-	bench.text = malloc(bench.bytes + 1);
-	memset(bench.text, 'x', bench.bytes);
-	uuid_random(&bench.sender);
-
+	open_bench(&bench, url);
 	run(&bench);
-
-	store_close(&bench.store);
-	mailbox_destroy(&bench.box);
-	loop_destroy(&bench.loop);
-	arena_destroy(&bench.arena);
-	free(bench.text);
-	free(bench.items);
-	free(bench.room_ids);
-	remove_files(folder);
-	if (own) {
-		rmdir(folder);
-	}
+	close_bench(&bench);
 	return 0;
 }

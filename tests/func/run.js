@@ -6,7 +6,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { run } = require('node:test');
 
-const FILE_TIMEOUT_MS = 540000;
+const FILE_TIMEOUT_MS = Number(process.env.TEST_FILE_MINUTES || 9) * 60000;
 const CONCURRENCY = Number(process.env.TEST_CONCURRENCY || 2);
 
 function testFiles(name) {
@@ -31,6 +31,7 @@ function report(files) {
     }
     if (event.skip !== undefined || event.todo !== undefined) {
       counts.skipped++;
+      console.log(`# skipped: ${event.name}${typeof event.skip === 'string' ? ` (${event.skip})` : ''}`);
       return;
     }
     counts.passed++;
@@ -47,7 +48,7 @@ function report(files) {
     console.log(`  ${String((cause && cause.stack) || cause).replace(/\n/g, '\n  ')}`);
   });
   stream.on('test:diagnostic', (event) => {
-    if (/^observed|^kills|^vanish|^slow/.test(event.message)) {
+    if (/^observed|^chaos|^vanish|^slow/.test(event.message)) {
       console.log(`# ${event.message}`);
     }
   });

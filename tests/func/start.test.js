@@ -8,6 +8,7 @@ const net = require('node:net');
 const path = require('node:path');
 const { test, afterEach } = require('node:test');
 const { Chatd, startChatd, steadyPort, run, scratchDir, CHATD, CHATCTL, NO_RATES } = require('./lib/chatd');
+const { sqliteOnly } = require('./lib/database');
 const { RawHub, codeOf } = require('./lib/hub');
 const { RawConnection, requestBytes, request } = require('./lib/http');
 const { userToken } = require('./lib/token');
@@ -41,8 +42,9 @@ async function start(options) {
 
 // Runs chatd where it must not come up: {code, stderr}.
 async function refused({ settings = {}, args = [], dir = scratch() } = {}) {
-  const { env } = new Chatd({ settings, dir });
-  const result = await run(CHATD, args, { env, timeout: 20000, cwd: dir });
+  const chatd = new Chatd({ settings, dir });
+  chatd.prepare();
+  const result = await run(CHATD, args, { env: chatd.env, timeout: 20000, cwd: dir });
   assert.strictEqual(result.signal, null, `it came up, or hung:\n${result.stderr}`);
   assert.notStrictEqual(result.code, 0, `it came up:\n${result.stderr}`);
   return result;
@@ -155,7 +157,7 @@ test('an address in use is an error that names it', async () => {
   assert.ok(stderr.includes(String(port)), stderr);
 });
 
-test('a second chatd on the same database is refused; the first goes on', async () => {
+test('a second chatd on the same database is refused; the first goes on', { skip: sqliteOnly('one daemon has them') }, async () => {
   const first = await start();
   const other = scratch();
   const { code, stderr } = await refused({ dir: other, settings: { CHATD_DATABASE_URL: `sqlite:${first.dir}/chatd.db` } });
@@ -311,7 +313,7 @@ const smallDisk = (dir) => [
   'mount -t tmpfs -o size=1500k,mode=700 tmpfs "$0" && exec "$@"', dir,
 ];
 
-test('a full disk: sends fail with storage_full, nothing is lost, and it recovers', async (t) => {
+test('a full disk: sends fail with storage_full, nothing is lost, and it recovers', { skip: sqliteOnly('the disk that they are on') }, async (t) => {
   const dir = scratch();
   const [program, ...args] = smallDisk(dir);
   if ((await run(program, [...args, 'true']).catch(() => ({ code: 1 }))).code !== 0) {

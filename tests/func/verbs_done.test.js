@@ -13,7 +13,7 @@ const { COMMANDS, isCheck, words, eachOf } = require('./lib/commands');
 
 const here = house({ settings: NO_RATES });
 const ctl = (...args) => here.chatd.ctl(...args);
-const url = () => `sqlite:${path.join(here.chatd.dir, 'chatd.db')}`;
+const url = () => here.chatd.env.CHATD_DATABASE_URL || `sqlite:${path.join(here.chatd.dir, 'chatd.db')}`;
 // What turns the direction of text round does no harm in JSON.
 const DOERS = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e\u2066]/;
 const CONTROLS = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/;

@@ -47,8 +47,8 @@ static inline const char *write_file(const char *name, const char *text)
 
 static inline int folder_teardown(void **state)
 {
-	static const char *const names[] = {
-		"chatd.conf", "secret", "pem", "auth_jwt_secret", "auth_jwt_public_key"};
+	static const char *const names[] = {"chatd.conf", "secret", "pem", "url", "auth_jwt_secret",
+		"auth_jwt_public_key", "database_url"};
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		unlink(in_folder(names[i]));

@@ -246,14 +246,19 @@ int fake_room_delete(struct fake_store *fake, struct store_room_delete *req)
 		return err;
 	}
 	req->row = fake_row_for(req->call.arena, room);
+	fake_store_room_gone(fake, &req->room);
+	return 0;
+}
+
+void fake_store_room_gone(struct fake_store *fake, const struct uuid *id)
+{
 	for (size_t i = 0; i < fake->room_count; i++) {
-		if (fake->rooms[i] == room) {
+		if (uuid_eq(&fake->rooms[i]->row.id, id)) {
+			fake_room_free(fake->rooms[i]);
 			fake->rooms[i] = fake->rooms[--fake->room_count];
-			break;
+			return;
 		}
 	}
-	fake_room_free(room);
-	return 0;
 }
 
 int fake_room_sweep(struct fake_store *fake, struct store_room_sweep *req)

@@ -22,6 +22,9 @@ static int hold(struct store *store, struct store_call *call, enum fake_kind kin
 	assert_true(fake->count < FAKE_HELD_MAX);
 	fake->held[fake->count++] = (struct fake_held){call, kind, run, false};
 	fake->calls[kind]++;
+	if (fake->prompt) {
+		fake_store_answer_all(fake);
+	}
 	return 0;
 }
 
@@ -102,6 +105,11 @@ void fake_store_answer_all(struct fake_store *fake)
 	while (fake->count > 0) {
 		fake_store_answer(fake);
 	}
+}
+
+void fake_store_prompt(struct fake_store *fake, bool prompt)
+{
+	fake->prompt = prompt;
 }
 
 void fake_store_fail(struct fake_store *fake, int err, bool takes_effect)

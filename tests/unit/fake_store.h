@@ -39,6 +39,8 @@ enum fake_kind {
 	FAKE_USER_BAR,
 	FAKE_USER_ERASE,
 	FAKE_BAR_LIST,
+	FAKE_WATCH,
+	FAKE_HEADS,
 	FAKE_STATUS,
 	FAKE_PING,
 	FAKE_KIND_COUNT
@@ -70,6 +72,8 @@ void fake_store_answer_behind(struct fake_store *fake);
 void fake_store_read(struct fake_store *fake);
 /* The oldest is answered with an error; takes_effect: it was committed all the same. */
 void fake_store_fail(struct fake_store *fake, int err, bool takes_effect);
+/* From now on every call takes effect and is answered by itself. */
+void fake_store_prompt(struct fake_store *fake, bool prompt);
 /* Every call is refused at once with err, until 0 is set. */
 void fake_store_refuse(struct fake_store *fake, int err);
 
@@ -98,6 +102,20 @@ uint64_t fake_store_message(struct fake_store *fake, const struct uuid *room,
 /* The numbers from first to last are not there any more. */
 void fake_store_purge(
 	struct fake_store *fake, const struct uuid *room, uint64_t first, uint64_t last);
+/* Other programs share the store (base->shared). */
+void fake_store_share(struct fake_store *fake);
+/* What another program changed, for the next watch: it comes in the order of these calls. The
+ * contents are changed separately. */
+void fake_store_change(struct fake_store *fake, enum store_change_kind kind,
+	const struct uuid *room, const struct uuid *user);
+void fake_store_ban(struct fake_store *fake, const struct uuid *user);
+void fake_store_room_gone(struct fake_store *fake, const struct uuid *room);
+/* At most so many changes by one watch; 0: all. */
+void fake_store_watch_limit(struct fake_store *fake, size_t limit);
+/* The next watch says so. */
+void fake_store_lose_changes(struct fake_store *fake);
+/* Each watch from now on says so. */
+void fake_store_begin_anew(struct fake_store *fake);
 /* So many sweeps of deleted rooms leave something to be swept. */
 void fake_store_sweeps(struct fake_store *fake, unsigned count);
 uint64_t fake_store_head(const struct fake_store *fake, const struct uuid *room);

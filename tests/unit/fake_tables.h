@@ -9,6 +9,7 @@
 #define FAKE_ROOMS_MAX 64
 #define FAKE_MEMBERS_MAX 64
 #define FAKE_USERS_MAX 256
+#define FAKE_CHANGES_MAX 256
 #define FAKE_NOW_MS 1700000000000
 
 struct fake_message {
@@ -50,7 +51,12 @@ struct fake_store {
 	size_t count;
 	size_t calls[FAKE_KIND_COUNT];
 	int refuse;
+	bool prompt;
 	unsigned sweeps; /* of deleted rooms, that leave something */
+	struct store_change changes[FAKE_CHANGES_MAX]; /* that no watch has told yet */
+	size_t change_count;
+	size_t change_limit; /* of one watch, 0: none */
+	bool lost, anew; /* what watch says */
 };
 
 static inline struct fake_store *fake_of(struct store *store)

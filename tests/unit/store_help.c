@@ -44,7 +44,10 @@ void store_test_finish(struct store_test *t)
 {
 	char command[128];
 
-	store_close(&t->store);
+	store_test_close(t);
+	if (t->hooks != NULL) {
+		t->hooks->finish(t);
+	}
 	snprintf(command, sizeof(command), "rm -rf %s", t->folder);
 	assert_int_equal(system(command), 0);
 	mailbox_destroy(&t->box);
@@ -64,8 +67,12 @@ int store_test_try_open(struct store_test *t, bool migrate, const char **ret_why
 
 	buf_init(&why);
 	assert_null(t->store);
-	int err = store_open(&params, &t->store, &why);
-	assert_int_equal(err == 0, t->store != NULL);
+	t->root = NULL;
+	int err = store_open(&params, &t->root, &why);
+	assert_int_equal(err == 0, t->root != NULL);
+	if (err == 0) {
+		assert_int_equal(store_attach(t->root, t->loop, &t->store), 0);
+	}
 	assert_int_equal(err == 0, why.len == 0);
 	if (ret_why != NULL) {
 		*ret_why = arena_strdup(t->arena, buf_cstr(&why));
@@ -81,9 +88,20 @@ void store_test_open(struct store_test *t)
 	assert_int_equal(store_test_try_open(t, true, NULL), 0);
 }
 
+void store_test_close(struct store_test *t)
+{
+	if (t->store == NULL) {
+		return;
+	}
+	struct store *root = t->root;
+	store_stop(root);
+	store_detach(root, &t->store);
+	store_close(&root);
+}
+
 void store_test_reopen(struct store_test *t)
 {
-	store_close(&t->store);
+	store_test_close(t);
 	store_test_open(t);
 }
 
@@ -111,6 +129,9 @@ static void is_done(struct store_call *call, int err)
 
 void store_test_call(struct store_test *t, struct store_call *call)
 {
+	if (t->hooks != NULL) {
+		t->hooks->before_call(t);
+	}
 	store_call_init(call, t->box, t->arena, is_done);
 }
 

@@ -13,16 +13,28 @@ struct test_clock {
 	atomic_llong wall_ms; /* the store's threads read it */
 };
 
+struct store_test;
+
+/* What another back end than SQLite needs besides. */
+struct store_test_hooks {
+	void (*before_call)(struct store_test *t);
+	void (*finish)(struct store_test *t); /* the store is closed */
+};
+
 struct store_test {
 	struct test_clock clock;
 	struct loop *loop;
 	struct mailbox *box;
 	struct arena *arena;
-	struct store *store;
+	struct store *root; /* as opened; only where store is set */
+	struct store *store; /* what the calls go to: root attached to loop */
 	char folder[64];
 	char path[96]; /* of the database, in folder */
-	char url[128];
+	char url[256];
 	size_t max_queued;
+	const struct store_test_hooks *hooks; /* NULL: none */
+	void *server; /* the hooks' */
+	int64_t told_ms; /* the hooks': what they told the server that the time is */
 };
 
 /* Makes the folder and the rest; opens no store. */
@@ -33,6 +45,8 @@ void store_test_finish(struct store_test *t);
 void store_test_open(struct store_test *t);
 /* Opens and gives the error; *ret_why (or NULL) is on t->arena. */
 int store_test_try_open(struct store_test *t, bool migrate, const char **ret_why);
+/* Finishes what was accepted and closes; its answers wait in t->box. NULL in t->store is fine. */
+void store_test_close(struct store_test *t);
 /* Closes and opens again. */
 void store_test_reopen(struct store_test *t);
 /* SQL on the open SQLite store's file, through a connection of its own. */

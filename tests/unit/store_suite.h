@@ -14,7 +14,9 @@ struct suite_backend {
 	void (*purge_below)(struct store_test *t, uint64_t seq); /* in all rooms */
 };
 
-/* Number of tests that failed. */
+/* All that follow. Number of tests that failed. */
+int store_suite_all(const struct suite_backend *backend);
+
 int store_suite_messages(const struct suite_backend *backend);
 int store_suite_rooms(const struct suite_backend *backend);
 int store_suite_order(const struct suite_backend *backend);
@@ -26,6 +28,7 @@ int store_suite_members(const struct suite_backend *backend);
 int store_suite_lists(const struct suite_backend *backend);
 int store_suite_people(const struct suite_backend *backend);
 int store_suite_purge(const struct suite_backend *backend);
+int store_suite_shared(const struct suite_backend *backend);
 
 /* What a test gets as *state. */
 struct suite_state {

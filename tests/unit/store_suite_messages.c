@@ -9,25 +9,6 @@
 #include "lib/base/err.h"
 #include "tests/unit/store_suite.h"
 
-int store_suite_setup(void **state)
-{
-	struct suite_state *s = mem_zalloc(sizeof(*s));
-
-	s->backend = *state;
-	s->backend->open(&s->test);
-	*state = s;
-	return 0;
-}
-
-int store_suite_teardown(void **state)
-{
-	struct suite_state *s = *state;
-
-	store_test_finish(&s->test);
-	free(s);
-	return 0;
-}
-
 static struct store_test *test_of(void **state)
 {
 	return &((struct suite_state *)*state)->test;

@@ -104,7 +104,7 @@ static void the_queue_is_bounded(void **state)
 	uint64_t next = 1;
 	size_t refused = 0;
 
-	store_close(&t->store);
+	store_test_close(t);
 	t->max_queued = 4;
 	((struct suite_state *)*state)->backend->reopen(t);
 	room = test_room(t, NULL, 1);
@@ -148,7 +148,7 @@ static void closing_finishes_what_was_accepted(void **state)
 	}
 	store_test_call(t, &user.call);
 	assert_int_equal(store_user_open(t->store, &user), 0); /* goes from reader to writer */
-	store_close(&t->store);
+	store_test_close(t);
 	for (size_t i = 0; i < SENDS; i++) {
 		assert_int_equal(store_test_wait(t, &sends[i].req.call, sends[i].posted), 0);
 		assert_int_equal(sends[i].item.seq, i + 1);
@@ -164,7 +164,7 @@ enum { THREADS = 3, PER_THREAD = 200 };
 
 struct poster {
 	pthread_t thread;
-	struct store *store;
+	struct store_test test; /* what its calls need, on a loop of its own */
 	struct uuid rooms[2];
 	unsigned user;
 	/* what it saw, judged by the test's own thread */
@@ -175,22 +175,23 @@ struct poster {
 };
 
 /* A send, then a page that must show it: a read sees what was answered before. */
-static void send_and_read(struct store_test *t, struct poster *p, size_t i)
+static void send_and_read(struct poster *p, size_t i)
 {
+	struct store_test *t = &p->test;
 	struct append_item *item = &p->items[i];
 	struct store_append req = {.items = item, .count = 1};
 
 	snprintf(p->keys[i], sizeof(p->keys[i]), "%zu", i);
 	*item = test_item(p->rooms[i % 2], test_user(p->user), p->keys[i], "text");
 	store_test_call(t, &req.call);
-	p->bad += store_test_wait(t, &req.call, store_append(p->store, &req)) != 0;
+	p->bad += store_test_wait(t, &req.call, store_append(t->store, &req)) != 0;
 	p->bad += item->outcome != APPEND_STORED || item->seq <= p->own_last[i % 2];
 	p->own_last[i % 2] = item->seq;
 	if (i % 8 == 0) {
 		struct store_page page = {.room = item->room, .limit = 1};
 		page.after_seq = item->seq - 1;
 		store_test_call(t, &page.call);
-		p->bad += store_test_wait(t, &page.call, store_page(p->store, &page)) != 0;
+		p->bad += store_test_wait(t, &page.call, store_page(t->store, &page)) != 0;
 		p->bad += page.count != 1 || page.rows[0].seq != item->seq;
 		arena_reset(t->arena);
 	}
@@ -198,18 +199,26 @@ static void send_and_read(struct store_test *t, struct poster *p, size_t i)
 
 static void *poster_main(void *arg)
 {
-	struct poster *p = arg;
-	struct store_test t = {.loop = loop_create()};
-
-	t.box = mailbox_create(t.loop);
-	t.arena = arena_create(0);
 	for (size_t i = 0; i < PER_THREAD; i++) {
-		send_and_read(&t, p, i);
+		send_and_read(arg, i);
 	}
-	mailbox_destroy(&t.box);
-	loop_destroy(&t.loop);
-	arena_destroy(&t.arena);
 	return NULL;
+}
+
+static void poster_init(struct poster *p, struct store *root)
+{
+	p->test.loop = loop_create();
+	p->test.box = mailbox_create(p->test.loop);
+	p->test.arena = arena_create(0);
+	assert_int_equal(store_attach(root, p->test.loop, &p->test.store), 0);
+}
+
+static void poster_finish(struct poster *p, struct store *root)
+{
+	store_detach(root, &p->test.store);
+	mailbox_destroy(&p->test.box);
+	loop_destroy(&p->test.loop);
+	arena_destroy(&p->test.arena);
 }
 
 static void check_numbers(const struct poster *posters, size_t room)
@@ -234,7 +243,7 @@ static void threads_share_one_order(void **state)
 	struct uuid rooms[2] = {test_room(t, NULL, THREADS), test_room(t, NULL, THREADS)};
 
 	for (unsigned i = 0; i < THREADS; i++) {
-		posters[i].store = t->store;
+		poster_init(&posters[i], t->root);
 		posters[i].user = i + 1;
 		memcpy(posters[i].rooms, rooms, sizeof(rooms));
 		assert_int_equal(
@@ -245,6 +254,10 @@ static void threads_share_one_order(void **state)
 	}
 	check_numbers(posters, 0);
 	check_numbers(posters, 1);
+	store_stop(t->root);
+	for (size_t i = 0; i < THREADS; i++) {
+		poster_finish(&posters[i], t->root);
+	}
 	free(posters);
 }
 

@@ -386,7 +386,7 @@ static void a_ping_is_answered(void **state)
 	struct store_ping req = {0};
 
 	assert_int_equal(ask_ping(t, &req), 0);
-	store_stop(t->store);
+	store_stop(t->root);
 	assert_int_equal(ask_ping(t, &req), ERR_UNAVAILABLE);
 }
 

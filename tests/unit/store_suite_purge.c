@@ -216,7 +216,7 @@ static void a_long_count_is_whole(void **state)
 	/* Closing finishes it too. */
 	store_test_call(t, &plan.call);
 	posted = store_purge(t->store, &plan);
-	store_stop(t->store);
+	store_stop(t->root);
 	assert_int_equal(store_test_wait(t, &plan.call, posted), 0);
 	assert_int_equal(plan.purged, COUNT);
 	free(items);

@@ -144,6 +144,46 @@ static void test_long_values(void **state)
 
 static const char pem[] = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n";
 
+/* A URL holds a password, so it may come from where secrets come from. */
+static void test_url_files(void **state)
+{
+	char text[400], variable[400];
+	struct buf shown = {0};
+	(void)state;
+	const char *file = write_file("url", "postgresql://u:geheim@h/d\n");
+	snprintf(text, sizeof(text), "[database]\nurl_file = %s\n", file);
+	struct conf *conf = load_good(text, NULL);
+	assert_string_equal(conf->database.url, "postgresql://u:geheim@h/d");
+	conf_value_text(conf, key_of("database", "url"), &shown);
+	assert_string_equal(buf_cstr(&shown), "postgresql://u:***@h/d");
+	assert_origin(conf, "database", "url", "chatd.conf:2");
+	conf_unref(&conf);
+
+	snprintf(variable, sizeof(variable), "CHATD_DATABASE_URL_FILE=%s", file);
+	const char *environment[] = {variable, "DATABASE_URL=sqlite:/other", NULL};
+	conf = load_good("", environment);
+	assert_string_equal(conf->database.url, "postgresql://u:geheim@h/d");
+	buf_clear(&shown);
+	conf_print_effective(conf, &shown);
+	assert_null(strstr(buf_cstr(&shown), "geheim"));
+	conf_unref(&conf);
+
+	write_file("database_url", "Host=h;Password=geheim\r\n");
+	snprintf(variable, sizeof(variable), "CREDENTIALS_DIRECTORY=%s", folder);
+	environment[1] = NULL;
+	conf = load_good("", environment);
+	assert_string_equal(conf->database.url, "Host=h;Password=geheim");
+	assert_origin(conf, "database", "url", "credential database_url");
+	/* Nothing but the value itself has it, and that is wiped with the last reference. */
+	assert_string_equal(conf_origin_of(conf, key_of("database", "url"))->text, "");
+	conf_unref(&conf);
+	buf_finish(&shown);
+	write_file("url", "oracle:geheim\n");
+	assert_refused(text, NULL, 1,
+		"chatd.conf:2: database.url: the value is not good (allowed: sqlite:PATH, "
+		"postgresql://..., or Npgsql's Host=...;Username=...)");
+}
+
 static void test_secret_files(void **state)
 {
 	char text[512], variable[300];
@@ -325,6 +365,7 @@ int main(void)
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_long_values),
 		cmocka_unit_test_setup_teardown(test_secret_files, folder_setup, folder_teardown),
+		cmocka_unit_test_setup_teardown(test_url_files, folder_setup, folder_teardown),
 		cmocka_unit_test_setup_teardown(test_paths, folder_setup, folder_teardown),
 		cmocka_unit_test(test_same),
 		cmocka_unit_test(test_keep),

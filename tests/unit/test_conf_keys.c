@@ -84,7 +84,9 @@ static void test_ranges(void **state)
 	assert_range("hub", "create_rooms", "true or false");
 	assert_range("server", "environment", "Production or Development");
 	assert_range("server", "listen", "host:port, [v6]:port or unix:PATH, separated by commas");
-	assert_range("database", "url", "sqlite:PATH");
+	assert_range("database", "url",
+		"sqlite:PATH, postgresql://..., or Npgsql's Host=...;Username=...");
+	assert_range("database", "pool_size", "3 to 64");
 	assert_range("control", "socket", "a path of at most 107 bytes");
 }
 
@@ -148,11 +150,28 @@ static void test_urls(void **state)
 {
 	static const char *const rows[][2] = {
 		{"sqlite:/var/lib/chatd/chatd.db", "sqlite:/var/lib/chatd/chatd.db"},
-		{"sqlite://user:secret@host/db", "sqlite://user:***@host/db"},
-		{"sqlite://user:se@cr:et@host:5432/db", "sqlite://user:***@host:5432/db"},
-		{"sqlite://user@host/a:b@c", "sqlite://user@host/a:b@c"},
-		{"sqlite://host:5432/db?password=secret&x=1",
-			"sqlite://host:5432/db?password=***&x=1"},
+		{"postgresql://user:secret@host/db", "postgresql://user:***@host/db"},
+		{"postgres://user:se@cr:et@host:5432/db", "postgres://user:***@host:5432/db"},
+		{"postgresql://user:s?e#cret@host/db", "postgresql://user:***@host/db"},
+		{"postgresql://user:sec/ret@host/db", "postgresql://user:***@host/db"},
+		{"postgresql://user:@host/db", "postgresql://user:***@host/db"},
+		{"postgresql://user:secret@a:1,b:2/db", "postgresql://user:***@a:1,b:2/db"},
+		{"postgresql://user@host/a:b@c", "postgresql://user@host/a:b@c"},
+		{"postgresql://host:5432/db?options=a@b", "postgresql://host:5432/db?options=a@b"},
+		{"postgresql://host:5432/db?password=sec;ret&x=1",
+			"postgresql://host:5432/db?password=***&x=1"},
+		{"postgresql:///db?x=1&p%61ssw%4Frd=secret",
+			"postgresql:///db?x=1&p%61ssw%4Frd=***"},
+		{"postgresql:///db?sslpassword=secret", "postgresql:///db?sslpassword=***"},
+		{"postgresql://", "postgresql://"},
+		{"Host=h;Password=secret;X=1", "Host=h;Password=***;X=1"},
+		{"Host=h;PWD = secret;X=1", "Host=h;PWD =***;X=1"},
+		{"host=h;psw=secret", "host=h;psw=***"},
+		{"Host=h;SSL Password=secret;X=1", "Host=h;SSL Password=***;X=1"},
+		{"Host=h;Password='se;cr\"et';X=1", "Host=h;Password=***;X=1"},
+		{"Host=h;Password= \"se;\"\"cr;et\";X=1", "Host=h;Password=***;X=1"},
+		{"Host=h;Password='secret;X=1", "Host=h;Password=***"},
+		{"Password=a://b:c@d;Host=h", "Password=***;Host=h"},
 		{"sqlite:Host=h;Password=secret;X=1", "sqlite:Host=h;Password=***;X=1"},
 	};
 	(void)state;

@@ -52,7 +52,7 @@ static void test_refused_values(void **state)
 	assert_refused("[server]\nworkers = 65\nlisten =\nhub_path = chathub\n"
 		       "allowed_origins = example.org\nenvironment = Staging\n"
 		       "[hub]\nkeepalive = 1\nmax_message_size = 1kb\ncreate_rooms = yes\n"
-		       "[database]\nurl = postgresql://u:geheim@h/d\n"
+		       "[database]\nurl = mysql://u:geheim@h/d\n"
 		       "[auth]\nalgorithms = HS256, none\nissuer = \x01\x1b[31m\n",
 		NULL, 11, "chatd.conf:2: server.workers: \"65\" is not good (allowed: 0 to 64)",
 		"chatd.conf:3: server.listen: \"\" is not good (allowed: host:port, [v6]:port or "
@@ -66,7 +66,8 @@ static void test_refused_values(void **state)
 		"chatd.conf:8: hub.keepalive: \"1\" is not good (allowed: 10ms to 1h)",
 		"chatd.conf:9: hub.max_message_size: \"1kb\" is not good (allowed: 1KiB to 64MiB)",
 		"chatd.conf:10: hub.create_rooms: \"yes\" is not good (allowed: true or false)",
-		"chatd.conf:12: database.url: the value is not good (allowed: sqlite:PATH)",
+		"chatd.conf:12: database.url: the value is not good (allowed: sqlite:PATH, "
+		"postgresql://..., or Npgsql's Host=...;Username=...)",
 		"chatd.conf:14: auth.algorithms: \"HS256, none\" is not good (allowed: HS256, "
 		"HS384, HS512, RS256, RS384, RS512, ES256, ES384 and ES512, separated by commas)",
 		"chatd.conf:15: auth.issuer: \"\\x01\\x1B[31m\" is not good (allowed: text of at "

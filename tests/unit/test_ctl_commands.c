@@ -75,8 +75,8 @@ static void check_args_table(const struct ctl_command *command)
 static void test_rows(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < ctl_command_count; i++) {
-		const struct ctl_command *command = &ctl_commands[i];
+	for (size_t i = 0; i < ctl_command_count(); i++) {
+		const struct ctl_command *command = ctl_command_at(i);
 		char name[64];
 		snprintf(name, sizeof(name), "%s%s%s", command->group != NULL ? command->group : "",
 			command->group != NULL ? " " : "", command->verb);
@@ -104,14 +104,15 @@ static void test_read_only(void **state)
 		"room delete", "room add", "room remove", "room role", "user ban", "user unban",
 		"user revoke-tokens", "user erase", "conn kick", "history replay", "history import",
 		"history purge", "node stop", "node drain", "node undrain", "config reload",
-		"log level", "token mint", "notify send", "db migrate", "chat"};
+		"log level", "token mint", "notify send", "db migrate", "db restore",
+		"db new-epoch", "chat"};
 	(void)state;
-	for (size_t i = 0; i < ctl_command_count; i++) {
+	for (size_t i = 0; i < ctl_command_count(); i++) {
 		bool changes = false;
 		for (size_t j = 0; j < sizeof(changing) / sizeof(changing[0]); j++) {
-			changes = changes || strcmp(ctl_commands[i].name, changing[j]) == 0;
+			changes = changes || strcmp(ctl_command_at(i)->name, changing[j]) == 0;
 		}
-		assert_int_equal(ctl_commands[i].read_only, !changes);
+		assert_int_equal(ctl_command_at(i)->read_only, !changes);
 	}
 }
 

@@ -133,11 +133,8 @@ static void newer_schemas_say_who_may_serve_them(void **state)
 	refused(&none, list, 1, "0001_start");
 }
 
-static void the_embedded_files_are_sound(void **state)
+static void assert_sound(const struct migration_set *set)
 {
-	const struct migration_set *set = migrate_sqlite();
-
-	(void)state;
 	assert_true(set->count >= 1);
 	assert_string_equal(set->rows[0].name, "0001_start");
 	for (size_t i = 0; i < set->count; i++) {
@@ -147,6 +144,13 @@ static void the_embedded_files_are_sound(void **state)
 		assert_true(bytes_starts(migration_text(row), BYTES_LIT("--")));
 		assert_true(migration_oldest_program(row) <= row->no);
 	}
+}
+
+static void the_embedded_files_are_sound(void **state)
+{
+	(void)state;
+	assert_sound(migrate_sqlite());
+	assert_sound(migrate_postgres());
 }
 
 int main(void)

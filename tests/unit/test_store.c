@@ -105,6 +105,7 @@ static void urls_of_no_store_are_refused(void **state)
 	refused("");
 	refused("/var/lib/chatd.db");
 	refused("mysql://user:secret@host/db");
+	refused("postgresql://user:secret@host/db?no_such_keyword=1");
 	refused("sqlite:");
 	refused("sqlite::memory:");
 	refused("sqlite:/tmp/");

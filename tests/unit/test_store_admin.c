@@ -22,10 +22,10 @@ static void urls_and_files_that_cannot_be(void **state)
 	struct store_admin_status status;
 	struct buf why = {0};
 
-	assert_int_equal(store_admin_status(BYTES_LIT("postgresql://u:secret@h/d"), t->store.arena,
-				 &status, &why),
+	assert_int_equal(store_admin_status(
+				 BYTES_LIT("mysql://u:secret@h/d"), t->store.arena, &status, &why),
 		ERR_CONFIG);
-	assert_non_null(strstr(buf_cstr(&why), "it supports sqlite:PATH"));
+	assert_non_null(strstr(buf_cstr(&why), "it supports sqlite:PATH and postgresql://"));
 	assert_null(strstr(buf_cstr(&why), "secret"));
 	buf_clear(&why);
 	assert_int_equal(store_admin_status(BYTES_LIT("sqlite:"), t->store.arena, &status, &why),
@@ -100,6 +100,12 @@ static void the_status_of_a_closed_database(void **state)
 	assert_int_equal(admin_files(t), files);
 }
 
+static int new_epoch(struct admin_test *t, bool plan, struct store_admin_epoch *ret_epoch)
+{
+	buf_clear(&t->why);
+	return store_admin_new_epoch(bytes_str(t->store.url), plan, ret_epoch, &t->why);
+}
+
 static int look_beside(struct admin_test *t)
 {
 	struct store_admin_status status;
@@ -126,9 +132,11 @@ static int look_beside(struct admin_test *t)
 	if (admin_verify(t, &bad) != 0 || bad != 0) {
 		return 6;
 	}
-	return admin_backup(t, t->target, false, &backup) != 0 || backup.messages != ADMIN_MESSAGES
-		       ? 7
-		       : 0;
+	if (admin_backup(t, t->target, false, &backup) != 0 || backup.messages != ADMIN_MESSAGES) {
+		return 7;
+	}
+	struct store_admin_epoch epoch;
+	return new_epoch(t, false, &epoch) == ERR_BUSY ? 0 : 8;
 }
 
 static void a_database_in_use(void **state)
@@ -339,6 +347,46 @@ static void a_newer_schema(void **state)
 	assert_int_equal(admin_migrate(t, 0, false), 0);
 }
 
+/* ---- epochs ---- */
+
+static void an_epoch_that_begins(void **state)
+{
+	struct admin_test *t = *state;
+	struct store_admin_epoch epoch;
+	struct store_admin_status before, after;
+
+	assert_int_equal(new_epoch(t, false, &epoch), ERR_NOT_FOUND);
+	assert_why(t, "there is no database");
+	assert_int_equal(admin_migrate(t, 1, false), 0);
+	if (migrate_sqlite()->count > 1) {
+		assert_int_equal(new_epoch(t, false, &epoch), ERR_CONFIG);
+		assert_why(t, "lacks migration 0002_");
+	}
+	admin_fill_and_close(t);
+	assert_int_equal(admin_status(t, &before), 0);
+	assert_int_equal(before.epoch_no, 1);
+	assert_int_equal(new_epoch(t, true, &epoch), 0);
+	assert_int_equal(epoch.no, 2);
+	assert_string_equal(epoch.epoch, "");
+	assert_string_equal(epoch.former, before.epoch);
+	assert_int_equal(admin_status(t, &after), 0);
+	assert_string_equal(after.epoch, before.epoch);
+	assert_int_equal(new_epoch(t, false, &epoch), 0);
+	assert_int_equal(epoch.no, 2);
+	assert_int_equal(epoch.former_no, 1);
+	assert_string_equal(epoch.former, before.epoch);
+	assert_int_equal(admin_status(t, &after), 0);
+	assert_int_equal(after.epoch_no, 2);
+	assert_string_equal(after.epoch, epoch.epoch);
+	assert_string_not_equal(after.epoch, before.epoch);
+	assert_int_equal(after.messages, ADMIN_MESSAGES);
+	/* Old messages keep their ids. */
+	store_test_open(&t->store);
+	assert_int_equal(t->store.store->epoch_no, 2);
+	assert_string_equal(t->store.store->epochs[1], before.epoch);
+	assert_string_equal(t->store.store->epoch, after.epoch);
+}
+
 /* ---- backups ---- */
 
 static void a_backup_of_a_closed_database(void **state)
@@ -432,6 +480,7 @@ int main(void)
 		TEST(migrations_of_a_new_database),
 		TEST(a_schema_that_is_not_ours),
 		TEST(a_newer_schema),
+		TEST(an_epoch_that_begins),
 		TEST(a_backup_of_a_closed_database),
 		TEST(targets_that_are_refused),
 		TEST(a_backup_that_is_broken_off_leaves_nothing),

@@ -31,17 +31,6 @@ int main(void)
 		.archive_all = archive_all,
 		.purge_below = purge_below,
 	};
-	int failed = store_suite_messages(&backend);
 
-	failed += store_suite_rooms(&backend);
-	failed += store_suite_order(&backend);
-	failed += store_suite_entries(&backend);
-	failed += store_suite_imports(&backend);
-	failed += store_suite_rights(&backend);
-	failed += store_suite_changes(&backend);
-	failed += store_suite_members(&backend);
-	failed += store_suite_lists(&backend);
-	failed += store_suite_people(&backend);
-	failed += store_suite_purge(&backend);
-	return failed;
+	return store_suite_all(&backend);
 }

@@ -9,6 +9,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { spawn } = require('node:child_process');
 const left = require('./left');
+const { ON_POSTGRES, databaseOf, makeDatabase } = require('./database');
 const { SECRET } = require('./token');
 const { within } = require('./util');
 
@@ -102,6 +103,7 @@ class Chatd {
     this.args = args;
     this.wrap = wrap;
     this.socket = path.join(this.dir, 'control.sock');
+    this.database = ON_POSTGRES && !('CHATD_DATABASE_URL' in settings) ? databaseOf(this.dir) : null;
     this.env = {
       CHATD_SERVER_LISTEN: `127.0.0.1:${port}`,
       CHATD_SERVER_STATE_DIR: this.dir,
@@ -112,6 +114,7 @@ class Chatd {
       CHATD_HUB_CREATE_ROOMS: true,
       CHATD_LOG_FORMAT: 'text',
       CHATD_METRICS_LISTEN: '',
+      ...(this.database && { CHATD_DATABASE_URL: this.database.url, CHATD_DATABASE_AUTO_MIGRATE: true }),
       ...settings,
     };
     this.log = '';
@@ -119,9 +122,17 @@ class Chatd {
     this.exit = null;
   }
 
+  // What must be there before it starts.
+  prepare() {
+    if (this.database) {
+      makeDatabase(this.database);
+    }
+  }
+
   // Starts it; the promise is kept when the ready line has come, broken when the daemon ends before.
   start() {
     const [command, ...rest] = [...this.wrap, ...PREFIX, CHATD, ...this.args];
+    this.prepare();
     this.startedAt = Date.now();
     this.child = spawn(command, rest, { env: environment(this.env), cwd: this.dir, stdio: ['ignore', 'pipe', 'pipe'] });
     this.pid = this.child.pid;

@@ -103,9 +103,9 @@ static struct value render_command(struct arena *arena, const struct ctl_command
 int main(void)
 {
 	struct arena *arena = arena_create(65536);
-	struct value all = value_array(arena, (uint32_t)ctl_command_count);
-	for (size_t i = 0; i < ctl_command_count; i++) {
-		value_add(&all, render_command(arena, &ctl_commands[i]));
+	struct value all = value_array(arena, (uint32_t)ctl_command_count());
+	for (size_t i = 0; i < ctl_command_count(); i++) {
+		value_add(&all, render_command(arena, ctl_command_at(i)));
 	}
 	struct buf out = {0};
 	json_write(&out, &all);

@@ -63,11 +63,12 @@ static void print_rest(void)
 static void print_control(void)
 {
 	const char *comma = "";
-	for (size_t i = 0; i < ctl_command_count; i++) {
-		const struct control_method *method = control_method_find(ctl_commands[i].name);
+	for (size_t i = 0; i < ctl_command_count(); i++) {
+		const struct ctl_command *command = ctl_command_at(i);
+		const struct control_method *method = control_method_find(command->name);
 		if (method != NULL) {
-			printf("%s{\"name\":\"%s\",\"readOnly\":%s,", comma, ctl_commands[i].name,
-				ctl_commands[i].read_only ? "true" : "false");
+			printf("%s{\"name\":\"%s\",\"readOnly\":%s,", comma, command->name,
+				command->read_only ? "true" : "false");
 			print_op(method->op);
 			comma = ",";
 		}
