@@ -8,8 +8,6 @@ enum { FIRST_SIZE = 64 }; /* powers of two */
 void pg_commands_reset(struct pg_commands *commands)
 {
 	commands->first = commands->count = 0;
-	commands->exchange = 0;
-	commands->plain = true;
 	memset(commands->prepared, 0, sizeof(commands->prepared));
 }
 
@@ -19,20 +17,9 @@ void pg_commands_finish(struct pg_commands *commands)
 	*commands = (struct pg_commands){0};
 }
 
-bool pg_commands_unprepared(struct pg_commands *commands, enum pg_sql sql)
+bool pg_commands_unprepared(const struct pg_commands *commands, enum pg_sql sql)
 {
-	struct pg_prepared *prepared = &commands->prepared[sql];
-	if (prepared->state == PG_PREPARED) {
-		return false;
-	}
-	if (prepared->state == PG_NOT_PREPARED) {
-		return true;
-	}
-	if (prepared->certain || prepared->exchange == commands->exchange) {
-		return false;
-	}
-	prepared->generation++;
-	return true;
+	return !commands->prepared[sql].sent;
 }
 
 const char *pg_commands_name(
@@ -68,20 +55,7 @@ void pg_commands_push(struct pg_commands *commands, enum pg_command_kind kind, e
 	commands->ring[(commands->first + commands->count) & (commands->size - 1)] =
 		(struct pg_command){kind, sql, prepared->generation};
 	commands->count++;
-	switch (kind) {
-	case PG_COMMAND_PREPARE:
-		prepared->state = PG_PREPARING;
-		prepared->certain = commands->plain;
-		prepared->exchange = commands->exchange;
-		break;
-	case PG_COMMAND_STATEMENT:
-		commands->plain = false;
-		break;
-	case PG_COMMAND_SYNC:
-		commands->plain = true;
-		commands->exchange++;
-		break;
-	}
+	prepared->sent = prepared->sent || kind == PG_COMMAND_PREPARE;
 }
 
 const struct pg_command *pg_commands_next(const struct pg_commands *commands)
@@ -95,19 +69,11 @@ void pg_commands_pop(struct pg_commands *commands)
 	commands->count--;
 }
 
-void pg_commands_prepared(struct pg_commands *commands, const struct pg_command *command, bool ok)
+void pg_commands_forget(struct pg_commands *commands, const struct pg_command *command)
 {
 	struct pg_prepared *prepared = &commands->prepared[command->sql];
 	if (prepared->generation == command->generation) {
-		prepared->state = ok ? PG_PREPARED : PG_NOT_PREPARED;
-	}
-}
-
-void pg_commands_outdated(struct pg_commands *commands, const struct pg_command *command)
-{
-	struct pg_prepared *prepared = &commands->prepared[command->sql];
-	if (prepared->generation == command->generation) {
-		prepared->state = PG_NOT_PREPARED;
+		prepared->sent = false;
 		prepared->generation++;
 	}
 }

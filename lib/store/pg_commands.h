@@ -1,9 +1,10 @@
 /* What was sent over a link and is not answered, and which statements are prepared there. Of
  * pg_link.c alone.
  *
- * A statement is prepared at its first use, within the exchange that needs it. What was not
- * answered yet is relied on by later exchanges only where nothing in front of it can fail; where it
- * turned out to be missing or outdated it is prepared under another name. */
+ * A statement is prepared at its first use, within the exchange that needs it; those behind it rely
+ * on that. Where it came to nothing, since something before it failed, they find the statement
+ * missing (26000, PG_AGAIN), and the next one prepares it anew: under another name, so that late
+ * answers about the old one do not count. */
 #ifndef LIB_STORE_PG_COMMANDS_H
 #define LIB_STORE_PG_COMMANDS_H
 
@@ -21,24 +22,14 @@ struct pg_command {
 	unsigned generation; /* of the statement's name */
 };
 
-enum pg_prepared_state {
-	PG_NOT_PREPARED,
-	PG_PREPARING, /* sent */
-	PG_PREPARED,
-};
-
 struct pg_prepared {
-	enum pg_prepared_state state;
-	bool certain; /* PREPARING: nothing before it in its exchange can fail */
+	bool sent;
 	unsigned generation;
-	uint64_t exchange; /* PREPARING: the one it was sent in */
 };
 
 struct pg_commands {
 	struct pg_command *ring;
 	size_t size, first, count;
-	uint64_t exchange; /* number of the one that is being added to */
-	bool plain; /* it has only preparing so far */
 	struct pg_prepared prepared[PG_SQL_COUNT];
 };
 
@@ -47,7 +38,7 @@ void pg_commands_reset(struct pg_commands *commands);
 void pg_commands_finish(struct pg_commands *commands);
 
 /* Whether the statement must be prepared before its use now. */
-bool pg_commands_unprepared(struct pg_commands *commands, enum pg_sql sql);
+bool pg_commands_unprepared(const struct pg_commands *commands, enum pg_sql sql);
 /* Its name on this link, in out where it is not the usual one. */
 #define PG_NAME_SIZE 64
 const char *pg_commands_name(
@@ -58,9 +49,7 @@ void pg_commands_push(struct pg_commands *commands, enum pg_command_kind kind, e
 /* What is answered next; NULL where nothing is under way. */
 const struct pg_command *pg_commands_next(const struct pg_commands *commands);
 void pg_commands_pop(struct pg_commands *commands);
-/* How the preparing went that is answered. */
-void pg_commands_prepared(struct pg_commands *commands, const struct pg_command *command, bool ok);
-/* The server does not have it, or not as its tables are now: another name next time. */
-void pg_commands_outdated(struct pg_commands *commands, const struct pg_command *command);
+/* The server does not have that statement, or not as its tables are now. */
+void pg_commands_forget(struct pg_commands *commands, const struct pg_command *command);
 
 #endif

@@ -90,7 +90,8 @@ static int page_read(struct pg_talk *talk, struct store_call *call)
 	struct store_page *req = CONTAINER_OF(call, struct store_page, call);
 	const struct pg_result *result = pg_talk_result(talk, 0);
 
-	if (pg_rows(result) == 0) {
+	/* Messages of a deleted room may still be there. */
+	if (pg_rows(result) == 0 || !pg_is_null(result, 0, COLUMN_SENDER)) {
 		return ERR_NOT_FOUND;
 	}
 	req->last_seq = (uint64_t)pg_int(result, 0, COLUMN_SEQ);

@@ -47,7 +47,7 @@ int64_t pg_time_of_ms(int64_t ms)
 {
 	/* What cannot be told is out of the server's range too, which refuses it: the extreme
 	 * values themselves would be its infinities. */
-	if (ms > INT64_MAX / 1000) {
+	if (ms > INT64_MAX / 1000 + EPOCH_MS) {
 		return INT64_MAX - 1;
 	}
 	if (ms < INT64_MIN / 1000 + EPOCH_MS) {

@@ -7,9 +7,9 @@
 /* How many messages one statement of a count by time looks at. */
 enum { COUNT_AT_ONCE = 20000 };
 
-/* What PostgreSQL can tell: years 1 to 294276. */
+/* What PostgreSQL and pg_param_time() can tell: years 1 to 294246. */
 #define TIME_MIN_MS INT64_C(-62135596800000)
-#define TIME_MAX_MS INT64_C(9224318015999000)
+#define TIME_MAX_MS INT64_C(9223372036854000)
 
 static uint64_t lower(uint64_t a, uint64_t b)
 {

@@ -204,12 +204,9 @@ static void take_fault(
 		lose_by(link, result, ERR_UNAVAILABLE);
 		return;
 	}
-	if (command->kind == PG_COMMAND_PREPARE) {
-		pg_commands_prepared(&link->commands, command, false);
-	}
-	if (command->kind != PG_COMMAND_SYNC &&
-		(is_outdated(result) || is_state(result, "42P05"))) {
-		pg_commands_outdated(&link->commands, command);
+	if (command->kind == PG_COMMAND_PREPARE ||
+		(command->kind == PG_COMMAND_STATEMENT && is_outdated(result))) {
+		pg_commands_forget(&link->commands, command);
 	}
 	note_fault(link, result,
 		command->kind == PG_COMMAND_SYNC ? "commit" : pg_sql_name(command->sql));
@@ -286,12 +283,10 @@ static void take_answer(struct pg_link *link, PGresult *result)
 	}
 	if (PQresultStatus(result) == PGRES_PIPELINE_ABORTED) {
 		if (command.kind == PG_COMMAND_PREPARE) {
-			pg_commands_prepared(&link->commands, &command, false);
+			pg_commands_forget(&link->commands, &command);
 		}
 	} else if (!is_good(result)) {
 		take_fault(link, &command, result);
-	} else if (command.kind == PG_COMMAND_PREPARE) {
-		pg_commands_prepared(&link->commands, &command, true);
 	}
 	PQclear(result);
 }

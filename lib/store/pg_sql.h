@@ -28,7 +28,7 @@ enum pg_sql {
 	/* messages that are read, or go: pg_sql_messages.c */
 	/* $1 room, $2 after, $3 before, $4 how many, $5 weight or NULL: a row with the room's last
 	 * and its first number (NULL: none) in the places of seq and ref_seq, and no sender; then
-	 * PG_MESSAGE_COLUMNS. No row: no such room. */
+	 * PG_MESSAGE_COLUMNS. Without the first: no such room. */
 	PG_SQL_PAGE_OLDEST,
 	PG_SQL_PAGE_NEWEST,
 	/* $1 room, $2 number in the id, $3 the id: PG_MESSAGE_COLUMNS of at most two. */

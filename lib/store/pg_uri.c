@@ -62,7 +62,9 @@ static int set_part(struct pg_url *url, const char *keyword, struct bytes part, 
 	} else if (part.len > 0) {
 		pg_url_set(url, keyword, buf_bytes(&value));
 	}
-	mem_wipe(value.data, value.cap);
+	if (value.data != NULL) {
+		mem_wipe(value.data, value.cap);
+	}
 	buf_finish(&value);
 	return err;
 }

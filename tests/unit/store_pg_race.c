@@ -77,7 +77,7 @@ void race_wait(struct races *r, long count)
 
 	while (blocked != count) {
 		assert_true(clock_mono_us(&clock_system) < deadline);
-		loop_turn(r->t.loop, 5000);
+		loop_turn(r->t.loop, 5);
 		store_pg_sql(&r->t, "SELECT pg_stat_clear_snapshot()");
 		blocked = race_number(r,
 			"SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)"

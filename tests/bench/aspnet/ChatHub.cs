@@ -6,13 +6,14 @@ namespace Bench;
 // chatd's hub methods with their usual arguments (a .NET hub knows no optional ones). A room comes into being when it
 // is first joined, as under chatd's hub.create_rooms.
 [Authorize]
-public sealed class ChatHub(Rooms rooms) : Hub
+public sealed class ChatHub(Rooms rooms, Store store) : Hub
 {
     private string UserId => Context.UserIdentifier!;
 
     public async Task<Joined> JoinRoom(string room)
     {
         var found = rooms.FindOrCreate(room);
+        await store.Ready(found);
         await Groups.AddToGroupAsync(Context.ConnectionId, found.Id, Context.ConnectionAborted);
         if (found.Join(UserId))
         {
@@ -34,14 +35,14 @@ public sealed class ChatHub(Rooms rooms) : Hub
     public async Task<Sent> SendMessage(string room, string content)
     {
         var found = Member(room);
-        var message = found.Post(UserId, content);
+        var message = await store.Post(found, UserId, content);
         await Clients.Group(found.Id).SendAsync("ReceiveMessage", message);
         return new Sent(message.Id, message.Seq, message.SentAt);
     }
 
-    public IReadOnlyList<Message> GetHistory(string room, long? beforeSeq, int limit)
+    public Task<IReadOnlyList<Message>> GetHistory(string room, long? beforeSeq, int limit)
     {
-        return Member(room).History(beforeSeq ?? long.MaxValue, Math.Clamp(limit, 1, 200));
+        return store.History(Member(room), beforeSeq ?? long.MaxValue, Math.Clamp(limit, 1, 200));
     }
 
     private Room Member(string name)

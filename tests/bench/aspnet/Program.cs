@@ -1,7 +1,8 @@
 // The peer of the benchmark: a plain ASP.NET Core SignalR hub with chatd's methods, as one would write it in an
-// afternoon. Everything is in memory: there is no store behind it. It prints "ready port=N".
+// afternoon. Everything is in memory, but where a connection string is given messages are in PostgreSQL. It prints
+// "ready port=N".
 //
-//     dotnet aspnet.dll --secret TEXT
+//     dotnet aspnet.dll --secret TEXT [--postgres "Host=...;Database=..."]
 
 using Bench;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -11,6 +12,8 @@ var builder = WebApplication.CreateSlimBuilder(args);
 builder.Logging.ClearProviders();
 builder.WebHost.UseUrls("http://127.0.0.1:0");
 builder.Services.AddSingleton<Rooms>();
+var postgres = builder.Configuration["postgres"];
+builder.Services.AddSingleton(new Store(postgres is null ? null : await PostgresStore.Open(postgres)));
 builder.Services.AddSignalR();
 builder.Services.AddAuthorization();
 builder.Services.AddAuthentication(BearerHandler.Scheme)

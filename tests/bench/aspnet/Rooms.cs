@@ -19,6 +19,8 @@ public sealed class Room(string name)
     public string Name { get; } = name;
     public DateTime CreatedAt { get; } = Clock.Now;
     public long LastSeq { get; private set; }
+    public Task? Stored { get; set; } // where there is a store: the making of its row
+    public Lock Gate => gate;
 
     // Answers whether that is new.
     public bool Join(string user) => members.TryAdd(user, true);

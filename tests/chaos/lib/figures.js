@@ -1,7 +1,7 @@
 'use strict';
 // The figures of runs: a line for each, and a table of all that a file holds.
 
-const SUMS = ['messages', 'acknowledged', 'refused', 'uncertain', 'received', 'reconnects', 'lost', 'doubled', 'disorder', 'holes', 'others'];
+const SUMS = ['messages', 'acknowledged', 'refused', 'uncertain', 'unsure', 'received', 'reconnects', 'lost', 'doubled', 'disorder', 'holes', 'others'];
 
 const FIRST_SEED = process.env.CHAOS_SEED ? Number(process.env.CHAOS_SEED) : Math.floor(Math.random() * 1e9);
 

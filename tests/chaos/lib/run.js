@@ -126,6 +126,7 @@ function figuresOf(fault, store, seed, field, result) {
     acknowledged: counts.acknowledged,
     refused: counts.refused,
     uncertain: counts.uncertain,
+    unsure: counts.unsure,
     refusals: counts.refusals,
     received: counts.received,
     reconnects: counts.reconnects,
@@ -146,7 +147,7 @@ function keepEvidence(name, seed, field, error) {
   field.load.journals().forEach((journal) => journal.writeTo(path.join(dir, `${journal.name}.jsonl`)));
   (field.rooms || []).forEach((room) => fs.writeFileSync(path.join(dir, `room-${room.room}.json`), JSON.stringify(room)));
   field.world.writeLogs(dir);
-  fs.writeFileSync(path.join(dir, 'why.txt'), `${error.stack}\n`);
+  fs.writeFileSync(path.join(dir, 'why.txt'), `${error ? error.stack : 'asked for'}\n`);
   return dir;
 }
 
@@ -188,6 +189,9 @@ async function runOn(fault, store, seed, field) {
     assertWell(fault, result);
     if (fault.prove) {
       fault.prove({ result, field });
+    }
+    if (process.env.CHAOS_KEEP) {
+      keepEvidence(`${fault.name}-${store}`, seed, field);
     }
     await world.stop();
     return figures;
