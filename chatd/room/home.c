@@ -127,15 +127,6 @@ static void homes_forget_idle(void *ctx)
 
 /* ---- messages ---- */
 
-static void homes_answer_batch(struct homes *homes, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		struct home_send *send = homes->sends[i];
-		send->item = homes->items[i];
-		home_call_answer(&send->call, 0);
-	}
-}
-
 /* The room whose feed has something new, or NULL. A repeat is new where its first try was committed
  * without an answer. */
 static struct home_room *homes_take_stored(struct homes *homes, const struct append_item *item)
@@ -184,8 +175,22 @@ static bool send_tries_again(struct home_send *send, int err, uint64_t now)
 	return send->give_up_us > now;
 }
 
-/* Those of unknown fate are tried again under the same keys, before all others: one of the two
- * wins. The rest is told. */
+/* Those of unknown fate go before all others, in their order, so that one of the two tries wins. */
+static void homes_try_again(struct homes *homes, struct list *again)
+{
+	struct list_node *node;
+	if (list_empty(again)) {
+		return;
+	}
+	while ((node = again->head.prev) != &again->head) {
+		list_remove(node);
+		list_prepend(&homes->queue, node);
+		homes->queued++;
+	}
+	loop_timer_set(homes->again, UNCERTAIN_PAUSE_US);
+}
+
+/* Those of unknown fate are tried again under the same keys. The rest is told. */
 static void homes_fail_batch(struct homes *homes, size_t count, int err)
 {
 	uint64_t now = loop_now_us(homes->sv->loop);
@@ -199,14 +204,34 @@ static void homes_fail_batch(struct homes *homes, size_t count, int err)
 			home_call_answer(&send->call, send->give_up_us != 0 ? ERR_UNCERTAIN : err);
 		}
 	}
-	struct list_node *node;
-	while ((node = again.head.prev) != &again.head) {
-		list_remove(node);
-		list_prepend(&homes->queue, node);
-		homes->queued++;
-		loop_timer_set(homes->again, UNCERTAIN_PAUSE_US);
-	}
+	homes_try_again(homes, &again);
 	loop_defer(homes->sv->loop, &homes->gather, LOOP_GATHER);
+}
+
+/* What failed now, but may have been stored by an earlier try, is still of unknown fate. */
+static bool is_in_doubt(const struct home_send *send, const struct append_item *item)
+{
+	return send->give_up_us != 0 && item->outcome == APPEND_FAILED &&
+	       item->err != ERR_BAD_REQUEST;
+}
+
+static void homes_answer_batch(struct homes *homes, size_t count)
+{
+	uint64_t now = loop_now_us(homes->sv->loop);
+	struct list again;
+	list_init(&again);
+	for (size_t i = 0; i < count; i++) {
+		struct home_send *send = homes->sends[i];
+		if (!is_in_doubt(send, &homes->items[i])) {
+			send->item = homes->items[i];
+			home_call_answer(&send->call, 0);
+		} else if (send->give_up_us > now && !homes->stopped) {
+			list_append(&again, &send->node);
+		} else {
+			home_call_answer(&send->call, ERR_UNCERTAIN);
+		}
+	}
+	homes_try_again(homes, &again);
 }
 
 static void homes_log_failure(struct homes *homes, size_t count, int err)
@@ -234,6 +259,9 @@ static void homes_on_append(struct store_call *call, int err)
 		return;
 	}
 	homes->sv->metrics->store_batches++;
+	if (call->why != NULL) { /* some of them failed */
+		homes_log_failure(homes, count, ERR_PARTIAL);
+	}
 	homes_publish_batch(homes, count);
 	homes_answer_batch(homes, count);
 	loop_defer(homes->sv->loop, &homes->gather, LOOP_GATHER);

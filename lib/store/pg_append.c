@@ -405,12 +405,11 @@ bool pg_append_running(const struct pg_append *append)
 	return append->list != NULL;
 }
 
-struct pg_append *pg_append_create(const struct store *store, int64_t origin,
-	void (*done)(void *ctx, struct store_call *list), void *ctx)
+struct pg_append *pg_append_create(
+	const struct store *store, void (*done)(void *ctx, struct store_call *list), void *ctx)
 {
 	struct pg_append *append = mem_zalloc(sizeof(*append));
 
-	(void)origin;
 	append->done = done;
 	append->ctx = ctx;
 	append->picker = pg_picker_create();

@@ -8,10 +8,10 @@
 
 struct pg_append;
 
-/* store: of the desk, for the epoch. origin: see pg_talk_origin(). done: all calls of the run have
+/* store: of the desk, for the epoch. done: all calls of the run have
  * call->err set and belong to the desk again; never inside pg_append_run(). */
-struct pg_append *pg_append_create(const struct store *store, int64_t origin,
-	void (*done)(void *ctx, struct store_call *list), void *ctx);
+struct pg_append *pg_append_create(
+	const struct store *store, void (*done)(void *ctx, struct store_call *list), void *ctx);
 /* Nothing may be under way. */
 void pg_append_destroy(struct pg_append **append);
 

@@ -325,7 +325,7 @@ int pg_desk_attach(struct store *base, struct loop *loop, struct store **ret_sto
 		pg_line_init(&desk->lines[i], desk,
 			i < FIRST_READ ? (enum pg_line_kind)i : PG_LINE_READ);
 	}
-	desk->append = pg_append_create(&desk->base, root->origin, on_appended, desk);
+	desk->append = pg_append_create(&desk->base, on_appended, desk);
 	desk->watch = pg_watch_create();
 	loop_defer_init(&desk->dispatch, desk_dispatch, desk);
 	desk->tidy = loop_timer_create(loop, desk_tidy, desk);

@@ -117,7 +117,7 @@ enum pg_sql {
 	 * version. */
 	PG_SQL_HEADS,
 	PG_SQL_EPOCH_NEXT,
-	/* See pg_shared.c. */
+	/* See pg_watch.c. */
 	PG_SQL_WATCH,
 	PG_SQL_CHANGES_CLEAN,
 	/* One row, all bigint: users, rooms, messages, bytes, number of the last migration. */

@@ -14,6 +14,8 @@
 
 /* The transactions that were open in the snapshot of this text. */
 #define OPEN_IN(snapshot) "(ARRAY(SELECT pg_snapshot_xip(" snapshot "::text::pg_snapshot)))"
+#define OPEN_BEFORE OPEN_IN("$2")
+#define OPEN_UNTIL OPEN_IN("$5")
 
 /* A count that is not worth being exact: tables of so many rows are told as the server saw them
  * when it looked last. */
@@ -80,16 +82,13 @@ const struct pg_sql_row pg_sql_users[PG_SQL_COUNT] = {
 		" (SELECT e.epoch FROM epochs e ORDER BY e.no DESC LIMIT 1),"
 		" CASE WHEN pg_is_in_recovery() THEN ''"
 		" ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END"
-		" UNION ALL (SELECT c.kind, c.room_id, c.user_id, c.no, NULL, NULL, NULL, NULL, "
-		"NULL"
-		" FROM (SELECT * FROM changes a WHERE a.xid > $1::xid8 AND a.xid <= $4::xid8"
-		" UNION ALL SELECT * FROM changes b"
-		" WHERE b.xid = ANY " OPEN_IN(
-			"$2") " AND b.xid <= $1) c"
-			      " WHERE c.no > $3 AND c.origin <> $6 AND c.xid <> ALL " OPEN_IN(
-				      "$5") " ORDER BY c.no LIMIT $7::bigint)"},
+		" UNION ALL (SELECT c.kind, c.room_id, c.user_id, c.no, NULL, NULL, NULL, NULL,"
+		" NULL FROM (SELECT * FROM changes a WHERE a.xid > $1::xid8 AND a.xid <= $4::xid8"
+		" UNION ALL SELECT * FROM changes b WHERE b.xid = ANY " OPEN_BEFORE
+		" AND b.xid <= $1) c WHERE c.no > $3 AND c.origin <> $6"
+		" AND c.xid <> ALL " OPEN_UNTIL " ORDER BY c.no LIMIT $7::bigint)"},
 	/* Numbers are given in the order of time, but for transactions that took long: what is old
-	 * stands in front. One instance does it (the lock is "chatwipe"); $1: see pg_shared.c. */
+	 * stands in front. One instance does it (the lock is "chatwipe"); $1: see pg_watch.c. */
 	[PG_SQL_CHANGES_CLEAN] = {"changes_clean",
 		"WITH mine AS MATERIALIZED"
 		" (SELECT pg_try_advisory_xact_lock(7163082360180273253) AS ok),"

@@ -107,6 +107,19 @@ void fake_store_answer_all(struct fake_store *fake)
 	}
 }
 
+void fake_store_fail_items(struct fake_store *fake, int err)
+{
+	struct fake_held first = take(fake, 0);
+	assert_true(first.kind == FAKE_APPEND);
+	struct store_append *append = CONTAINER_OF(first.call, struct store_append, call);
+	for (size_t i = 0; i < append->count; i++) {
+		append->items[i].outcome = APPEND_FAILED;
+		append->items[i].err = err;
+	}
+	first.call->err = 0;
+	mailbox_post(first.call->reply_to, &first.call->mail, answer_run);
+}
+
 void fake_store_prompt(struct fake_store *fake, bool prompt)
 {
 	fake->prompt = prompt;

@@ -72,6 +72,8 @@ void fake_store_answer_behind(struct fake_store *fake);
 void fake_store_read(struct fake_store *fake);
 /* The oldest is answered with an error; takes_effect: it was committed all the same. */
 void fake_store_fail(struct fake_store *fake, int err, bool takes_effect);
+/* The oldest, an append, is answered 0, but all of its items have failed with err. */
+void fake_store_fail_items(struct fake_store *fake, int err);
 /* From now on every call takes effect and is answered by itself. */
 void fake_store_prompt(struct fake_store *fake, bool prompt);
 /* Every call is refused at once with err, until 0 is set. */

@@ -41,6 +41,7 @@ enum {
 	COUNT_PREPARED,
 	TO_NUMBER, /* of a text */
 	GIVE_NOTICE,
+	WRITE,
 	STATEMENTS
 };
 
@@ -69,6 +70,7 @@ static const char *const statements[STATEMENTS] = {
 	[ROLLBACK] = "ROLLBACK",
 	[COUNT_PREPARED] = "SELECT count(*), count(DISTINCT statement) FROM pg_prepared_statements",
 	[TO_NUMBER] = "SELECT $1::text::int8",
+	[WRITE] = "CREATE TABLE must_not_be ()",
 	[GIVE_NOTICE] = "DO $$ BEGIN RAISE WARNING 'beware'; END $$",
 };
 

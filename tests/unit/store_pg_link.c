@@ -103,7 +103,7 @@ int link_test_setup(void **state)
 		struct link_side *side = &t->sides[i];
 		side->test = t;
 		link_side_open(side, "");
-		side->append = pg_append_create(&t->store, 1, on_appended, side);
+		side->append = pg_append_create(&t->store, on_appended, side);
 	}
 	t->session = PQconnectdb(t->base.url);
 	assert_int_equal(PQstatus(t->session), CONNECTION_OK);

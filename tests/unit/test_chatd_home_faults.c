@@ -101,6 +101,54 @@ static void unknown_but_stored_is_published_once(void **state)
 	assert_seqs(f, "1 2");
 }
 
+/* The second try could not be made: that says nothing about the first. */
+static void a_failing_try_does_not_settle_it(void **state)
+{
+	struct fixture *f = *state;
+	static struct sending sending;
+	send(f, &sending);
+	fake_store_fail(f->hub.store, ERR_UNCERTAIN, true);
+	hub_turns(&f->hub, 4);
+	for (int i = 0; i < 3; i++) {
+		wait_us(f, RETRY_US);
+		fake_store_fail_items(f->hub.store, ERR_BUSY);
+		hub_turns(&f->hub, 4);
+		assert_int_equal(sending.done, 0);
+	}
+	wait_us(f, RETRY_US);
+	hub_settle(&f->hub);
+	sending_expect(&sending, 0, APPEND_REPEATED);
+	assert_seqs(f, "1");
+}
+
+static void a_try_that_fails_to_the_end_leaves_it_unknown(void **state)
+{
+	struct fixture *f = *state;
+	static struct sending sending;
+	send(f, &sending);
+	fake_store_fail(f->hub.store, ERR_UNCERTAIN, true);
+	hub_turns(&f->hub, 4);
+	for (uint64_t waited = 0; sending.done == 0; waited += RETRY_US) {
+		assert_true(waited <= GIVE_UP_US + RETRY_US);
+		wait_us(f, RETRY_US);
+		fake_store_fail_items(f->hub.store, ERR_STORAGE_FULL);
+		hub_turns(&f->hub, 4);
+	}
+	sending_expect(&sending, ERR_UNCERTAIN, 0);
+}
+
+/* One that was not in doubt is told what it met. */
+static void a_failed_first_try_is_told(void **state)
+{
+	struct fixture *f = *state;
+	static struct sending sending;
+	send(f, &sending);
+	fake_store_fail_items(f->hub.store, ERR_BUSY);
+	hub_turns(&f->hub, 4);
+	sending_expect(&sending, 0, APPEND_FAILED);
+	assert_int_equal(sending.send.item.err, ERR_BUSY);
+}
+
 static void what_comes_meanwhile_stays_behind(void **state)
 {
 	struct fixture *f = *state;
@@ -364,6 +412,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(unknown_and_lost_is_stored_by_the_next_try),
 		TEST(unknown_but_stored_is_published_once),
+		TEST(a_failing_try_does_not_settle_it),
+		TEST(a_try_that_fails_to_the_end_leaves_it_unknown),
+		TEST(a_failed_first_try_is_told),
 		TEST(what_comes_meanwhile_stays_behind),
 		TEST(after_ten_seconds_the_sender_is_told_so),
 		TEST(unknown_remains_unknown_when_the_store_goes_away),

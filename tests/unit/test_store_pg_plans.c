@@ -197,6 +197,39 @@ static void no_statement_walks_through_a_table(void **state)
 	assert_int_equal(failed, 0);
 }
 
+/* An index that is not the one that was made for it would read all that a user or a room has, and a
+ * sort or a worker would as well before the first row comes. */
+static void lists_go_by_their_own_index(void **state)
+{
+	static const struct {
+		enum pg_sql sql;
+		const char *index;
+	} cases[] = {
+		{PG_SQL_ROOM_LIST, "Index Scan using rooms_name on"},
+		{PG_SQL_ROOMS_PUBLIC, "Index Scan using rooms_public on"},
+		{PG_SQL_ROOMS_PUBLIC, "Index Scan using messages_pkey on"},
+		{PG_SQL_ROOMS_OF_USER, "Index Scan using participants_user on"},
+		{PG_SQL_ROOMS_OF_USER, "Index Scan using messages_pkey on"},
+		{PG_SQL_MEMBER_PAGE, "Index Scan using participants_pkey on"},
+		{PG_SQL_USER_LIST, "Index Scan using users_identity on"},
+		{PG_SQL_USER_LIST_BANNED, "Index Scan using users_banned on"},
+		{PG_SQL_BAR_LIST, "Index Scan using users_barred on"},
+	};
+	struct store_test *t = *state;
+
+	store_pg_sql(t, "RESET ALL");
+	store_pg_sql(t, pg_line_setup(PG_LINE_READ));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *plan = plan_of(t, pg_sql_text(cases[i].sql));
+		if (strstr(plan, cases[i].index) == NULL || strstr(plan, "Sort") != NULL ||
+			strstr(plan, "Gather") != NULL) {
+			fail_msg("%s: not by %s:\n%s", pg_sql_name(cases[i].sql), cases[i].index,
+				plan);
+		}
+		free(plan);
+	}
+}
+
 /* Who needs no exception is to lose it. */
 static void exceptions_are_needed(void **state)
 {
@@ -251,6 +284,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(walks_are_seen),
 		cmocka_unit_test(no_statement_walks_through_a_table),
+		cmocka_unit_test(lists_go_by_their_own_index),
 		cmocka_unit_test(exceptions_are_needed),
 	};
 

@@ -5,16 +5,18 @@ const { ofDaemon, ofServer } = require('./clock');
 const { full } = require('./disk');
 const { failover } = require('./failover');
 const { exhausted, idleTimeouts, statementTimeout } = require('./limits');
+const { cutOff, silence } = require('./network');
 const { locked, raced, removed } = require('./rooms');
 const { frozen, restarted, stopped, terminated } = require('./server');
 
-const QUICK = [terminated, restarted('fast'), removed, raced];
+const QUICK = [terminated, cutOff, restarted('fast'), removed, raced];
 
 const ALL = [
   ...QUICK,
   restarted('immediate'),
   stopped,
   frozen,
+  silence,
   failover,
   full,
   statementTimeout,
