@@ -35,6 +35,8 @@
 /* Pauses between tries to reach the database at the start: doubled each time. */
 #define STORE_PAUSE_US 250000
 #define STORE_PAUSE_MAX_US 2000000
+/* Seconds between two lines about it. */
+#define SAY_WAITING_PER_S 20
 
 static int exit_code(int err)
 {
@@ -247,6 +249,17 @@ static int open_listener(struct server *server, struct loop *loop, listener_acce
 	return 0;
 }
 
+/* Now and then. The service manager is told that the start is still going on. */
+static void say_waiting(struct log_rate *said, const char *why)
+{
+	uint64_t more;
+	sd_notify(0, "STATUS=Waiting for the database\nEXTEND_TIMEOUT_USEC=30000000");
+	if (log_rate_allows(said, clock_mono_us(&clock_system) / SAY_WAITING_PER_S, &more)) {
+		log_event(LOG_WARN, "the database cannot be reached, trying again",
+			LOG_STR("why", why), LOG_INT("more", more));
+	}
+}
+
 /* The database cannot be reached: until it can, the node says that it is not ready. ERR_CANCELLED:
  * it was told to end. */
 static int wait_for_store(struct server *server, struct buf *why)
@@ -254,10 +267,9 @@ static int wait_for_store(struct server *server, struct buf *why)
 	struct lobby *lobby = lobby_create();
 	int err = open_listener(server, lobby_loop(lobby), lobby_accept, lobby, why);
 	uint64_t pause = STORE_PAUSE_US;
+	struct log_rate said = {0};
 	while (err == 0 || err == ERR_UNAVAILABLE) {
-		log_event(LOG_WARN, "the database cannot be reached, trying again",
-			LOG_STR("why", buf_cstr(why)));
-		sd_notify(0, "STATUS=Waiting for the database");
+		say_waiting(&said, buf_cstr(why));
 		if (!lobby_serve(lobby, pause)) {
 			err = ERR_CANCELLED;
 			break;

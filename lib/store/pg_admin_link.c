@@ -20,19 +20,21 @@ static int read_home(void *ctx, const struct pg_result *result)
 	return 0;
 }
 
+/* err of the last call: what the role may not is told from what is wrong. */
+static int refused(const struct pg_admin *admin, int err)
+{
+	return err != 0 && pg_direct_fault(admin->direct) == PG_DENIED ? ERR_FORBIDDEN : err;
+}
+
 int pg_admin_run(struct pg_admin *admin, enum pg_sql sql, const struct pg_params *params,
 	pg_direct_read_fn read, void *ctx, struct buf *why)
 {
-	int err = pg_direct_run(admin->direct, sql, params, read, ctx, why);
-
-	return err != 0 && pg_direct_fault(admin->direct) == PG_DENIED ? ERR_FORBIDDEN : err;
+	return refused(admin, pg_direct_run(admin->direct, sql, params, read, ctx, why));
 }
 
 int pg_admin_script(struct pg_admin *admin, const char *text, struct buf *why)
 {
-	int err = pg_direct_script(admin->direct, text, why);
-
-	return err != 0 && pg_direct_fault(admin->direct) == PG_DENIED ? ERR_FORBIDDEN : err;
+	return refused(admin, pg_direct_script(admin->direct, text, why));
 }
 
 int pg_admin_open(struct bytes url, struct pg_admin *ret_admin, struct buf *why)
@@ -48,7 +50,7 @@ int pg_admin_open(struct bytes url, struct pg_admin *ret_admin, struct buf *why)
 	err = err == ERR_CONFIG ? refusal : err;
 	if (err == 0) {
 		pg_direct_limit(admin.direct, PG_DIRECT_FOREVER);
-		err = pg_schema_look(admin.direct, &admin.schema, why);
+		err = refused(&admin, pg_schema_look(admin.direct, &admin.schema, why));
 	}
 	if (err == 0) {
 		err = pg_admin_run(&admin, PG_SQL_ADMIN_HOME, NULL, read_home, &admin, why);

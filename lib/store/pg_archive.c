@@ -12,23 +12,16 @@ enum { HAS_IT = 1, HAS_ROWS = 2 };
 
 /* ---- what pg_restore says ---- */
 
-static bool says(struct bytes said, const char *what)
+int pg_archive_fail(const struct pg_archive *archive, const struct child *child, struct buf *why)
 {
-	char *text = mem_dup_bytes(said);
-	bool found = strstr(text, what) != NULL;
-
-	free(text);
-	return found;
-}
-
-int pg_archive_fail(const struct pg_archive *archive, struct bytes said, struct buf *why)
-{
-	bool newer = says(said, "unsupported version");
+	static const char unsupported[] = "unsupported version";
+	bool newer = child->said.len > 0 && memmem(child->said.data, child->said.len, unsupported,
+						    sizeof(unsupported) - 1) != NULL;
 
 	buf_printf(why, "%s %s: ", archive->name,
 		newer ? "was made by a pg_dump that is newer than the pg_restore here"
 		      : "cannot be read, it is damaged or cut off");
-	pg_tools_said(said, why);
+	pg_tools_end(child, why);
 	return newer ? ERR_CONFIG : ERR_BAD_CONTENT;
 }
 
@@ -198,7 +191,7 @@ static int read_with(const struct pg_archive *archive, const struct pg_tools *to
 	lseek(archive->fd, 0, SEEK_SET);
 	int err = child_read(&child, argv, tools->environment, archive->fd, take, ctx, why);
 	if (err == 0 && !child_went_well(&child)) {
-		err = pg_archive_fail(archive, buf_bytes(&child.said), why);
+		err = pg_archive_fail(archive, &child, why);
 	}
 	child_finish(&child);
 	free(path);

@@ -41,7 +41,8 @@ void pg_archive_finish(struct pg_archive *archive);
 /* Number of the last migration, 0: none. */
 uint32_t pg_archive_schema(const struct pg_archive *archive);
 
-/* What pg_restore failed with. */
-int pg_archive_fail(const struct pg_archive *archive, struct bytes said, struct buf *why);
+/* What pg_restore failed with: ERR_BAD_CONTENT or ERR_CONFIG. */
+struct child;
+int pg_archive_fail(const struct pg_archive *archive, const struct child *child, struct buf *why);
 
 #endif

@@ -81,7 +81,7 @@ static int fail(const struct dumping *dumping, const struct child *child, struct
 		err = ERR_FORBIDDEN;
 	}
 	buf_printf(why, "%s/pg_dump did not come to its end: ", dumping->tools.folder);
-	pg_tools_said(buf_bytes(&child->said), why);
+	pg_tools_end(child, why);
 	return err;
 }
 

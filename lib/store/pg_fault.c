@@ -131,20 +131,21 @@ static struct bytes next_line(struct bytes *rest)
 
 void pg_fault_line(struct bytes message, struct buf *out)
 {
-	size_t start = out->len;
+	struct bytes last = BYTES_NONE;
 	while (message.len > 0) {
 		struct bytes line = next_line(&message);
-		if (line.len == 0 || line.ptr[0] == '\t' || is_place(line)) {
+		/* A refusal comes twice where it was tried with TLS and without. */
+		if (line.len == 0 || line.ptr[0] == '\t' || is_place(line) ||
+			bytes_eq(line, last)) {
 			continue;
 		}
-		if (out->len > start) {
-			buf_append_str(out, "; ");
-		}
+		buf_append_str(out, last.len > 0 ? "; " : "");
+		last = line;
 		const char *code = find_code(line);
 		if (code != NULL) {
 			buf_append(out, line.ptr, (size_t)(code - line.ptr));
-			code += CODE_SIZE + 2; /* ": " */
-			line = bytes_of(code, (size_t)(line.ptr + line.len - code));
+			code += CODE_SIZE + 1;
+			line = bytes_trim(bytes_of(code, (size_t)(line.ptr + line.len - code)));
 		}
 		buf_append_bytes(out, line);
 	}
@@ -167,6 +168,7 @@ static bool is_settings(struct bytes line)
 		"root certificate file",
 		"could not get server's host name",
 		"could not get home directory",
+		"change sslmode", /* how some of these go on in a second line */
 		"could not load root certificate",
 		"certificate file",
 		"private key file",

@@ -286,6 +286,7 @@ void pg_link_open(struct pg_link *link, uint64_t connect_us, const char *setup)
 	}
 	assert(link->stage == PG_STAGE_CLOSED);
 	link->setup = setup;
+	link->refusal = ERR_CONFIG;
 	link->connect_end_us = pg_link_time_after(connect_us);
 	link->attempt_us = connect_us / pg_options_hosts(link->url);
 	attempt(link);

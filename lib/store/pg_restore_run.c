@@ -163,7 +163,7 @@ static int fail_psql(const struct running *running, struct buf *why)
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]) && err == ERR_SYSTEM; i++) {
 		err = says(&running->psql, known[i].said) ? known[i].err : err;
 	}
-	pg_tools_said(buf_bytes(&running->psql.said), why);
+	pg_tools_end(&running->psql, why);
 	return err;
 }
 
@@ -196,7 +196,7 @@ static int end_restore(struct running *running, struct buf *why)
 	if (child_wait(&running->psql, TICK_MS) && !child_went_well(&running->psql)) {
 		return fail_psql(running, why);
 	}
-	return pg_archive_fail(running->run->archive, buf_bytes(&running->restore.said), why);
+	return pg_archive_fail(running->run->archive, &running->restore, why);
 }
 
 /* Turns until psql has ended well. Once it may commit nothing is broken off any more. */

@@ -43,11 +43,12 @@ bool pg_is_null(const struct pg_result *result, size_t row, int column)
 
 struct bytes pg_bytes(const struct pg_result *result, size_t row, int column)
 {
-	if (pg_is_null(result, row, column)) {
+	int len = PQgetlength(result, (int)row, column);
+	/* Pages have 16,000 values: what is not asked of each is worth it. A NULL has no length. */
+	if (len == 0 && pg_is_null(result, row, column)) {
 		return BYTES_NONE;
 	}
-	return bytes_of(PQgetvalue(result, (int)row, column),
-		(size_t)PQgetlength(result, (int)row, column));
+	return bytes_of(PQgetvalue(result, (int)row, column), (size_t)len);
 }
 
 static uint64_t read_number(struct bytes value)
@@ -88,7 +89,8 @@ bool pg_bool(const struct pg_result *result, size_t row, int column)
 
 int64_t pg_time(const struct pg_result *result, size_t row, int column)
 {
-	return pg_is_null(result, row, column) ? 0 : pg_time_to_ms(pg_int(result, row, column));
+	struct bytes value = pg_bytes(result, row, column);
+	return value.ptr == NULL ? 0 : pg_time_to_ms((int64_t)read_number(value));
 }
 
 bool pg_id(const struct pg_result *result, size_t row, int column, struct uuid *ret_id)

@@ -131,7 +131,7 @@ enum pg_sql {
 	/* One row: whether there is a table schema_migrations, how many of its columns are as ours
 	 * (bigint), names of other tables of ours that are there (text or NULL). */
 	PG_SQL_SCHEMA_FIND,
-	/* no, name, checksum, oldest_program, begun only (boolean), program and time (text). */
+	/* no, name, checksum, oldest_program, begun only (boolean), program (text). */
 	PG_SQL_SCHEMA_LIST,
 	/* $1 no, $2 name, $3 checksum, $4 oldest program, $5 version of the program, $6 boolean:
 	 * begun only. The second ends what was begun ($1). */

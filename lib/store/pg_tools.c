@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/base/err.h"
@@ -242,5 +243,20 @@ void pg_tools_said(struct bytes said, struct buf *why)
 	}
 	if (lines == 0) {
 		buf_append_str(why, "it did not say why");
+	}
+}
+
+void pg_tools_end(const struct child *child, struct buf *why)
+{
+	int status = child->status;
+
+	if (child->said.len > 0) {
+		pg_tools_said(buf_bytes(&child->said), why);
+	} else if (WIFSIGNALED(status)) {
+		buf_printf(why, "it was ended by signal %d (%s)", WTERMSIG(status),
+			strsignal(WTERMSIG(status)));
+	} else {
+		buf_printf(why, "it ended with exit code %d, and did not say why",
+			WEXITSTATUS(status));
 	}
 }

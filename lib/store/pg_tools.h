@@ -35,6 +35,9 @@ unsigned pg_tools_version(struct bytes text);
 /* What the programs said, for people: without empty lines, at most three of them, the first that
  * speaks of an error ahead. Appended. */
 void pg_tools_said(struct bytes said, struct buf *why);
+/* The same of a program that is over; where it said nothing how it ended. */
+struct child;
+void pg_tools_end(const struct child *child, struct buf *why);
 
 /* Inside: the environment and the connection string (pg_tools_url.c). ERR_CONFIG where the URL has
  * a secret that the programs can only be given where others see it. */

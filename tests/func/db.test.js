@@ -142,8 +142,8 @@ test('what is no database of chatd: a clear text, and nothing is changed', async
     assert.ok(!before || before.equals(fs.readFileSync(file)), what);
   }
   assert.strictEqual(fs.existsSync(path.join(dir, 'never')), false);
-  await bad(1, /supports sqlite:PATH/, ['status', '--url', 'postgresql://user:secret@host/name']);
-  assert.ok(!(await db(['status', '--url', 'postgresql://user:secret@host/name'])).stderr.includes('secret'));
+  await bad(1, /supports sqlite:PATH/, ['status', '--url', 'mysql://user:secret@host/name']);
+  assert.ok(!(await db(['status', '--url', 'mysql://user:secret@host/name'])).stderr.includes('secret'));
 });
 
 function patch(file, at, bytes) {

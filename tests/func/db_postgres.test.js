@@ -16,6 +16,7 @@ const MIGRATIONS = fs.readdirSync(path.join(ROOT, 'migrations/postgres')).filter
   .map((name) => name.replace(/\.sql$/, '')).sort();
 const TABLES = ['schema_migrations', 'meta', 'epochs', 'users', 'rooms', 'participants', 'messages', 'dead_rooms'];
 const ROOMS = 7, MESSAGES = 40;
+const NO_CHECKSUM = "checksum = decode(repeat('00', 32), 'hex')";
 
 const dir = scratchDir();
 after(() => fs.rmSync(dir, { recursive: true }));
@@ -270,7 +271,7 @@ test('files that are no backup of chatd change nothing', { skip }, async () => {
     [1, /damaged or cut off/, write(whole.subarray(0, 100))],
     [1, /damaged or cut off/, write(whole.subarray(0, 4000))],
     [1, /damaged or cut off/, write(whole.subarray(0, whole.length - 3000))],
-    [1, /damaged or cut off/, write(Buffer.concat([whole.subarray(0, 5), Buffer.alloc(3000, 0x41)]))],
+    [1, /damaged or cut off/, write(Buffer.concat([whole.subarray(0, 7), Buffer.alloc(3000, 0x41)]))],
     [1, /newer than the pg_restore/, write(Buffer.concat([whole.subarray(0, 5), Buffer.from([1, 99]), whole.subarray(7)]))],
   ];
   for (const [code, text, file] of rows) {
@@ -302,13 +303,11 @@ test('a schema that this program does not know is neither restored nor replaced'
   const target = freshFile(), old = freshFile();
   await good(base.url, ['backup', old]);
   await newer.sql(`INSERT INTO schema_migrations (no, name, checksum, oldest_program, applied_at, program)
-    VALUES (9999, '9999_next', '\\x00', 1, now(), 'newer')`);
+    VALUES (9999, '9999_next', decode(repeat('00', 32), 'hex'), 1, now(), 'newer')`);
   await good(newer.url, ['backup', target]);
   await bad(base.url, 1, /has the newer schema 9999/, ['restore', '-y', target]);
   await bad(newer.url, 1, /has the newer schema 9999/, ['restore', '-y', old]);
-  await newer.sql(`UPDATE schema_migrations SET no = 0; UPDATE schema_migrations SET no = 1 WHERE name LIKE '0001%';
-    DELETE FROM schema_migrations WHERE no = 0; UPDATE schema_migrations SET checksum = '\\x00'`
-    .replace('SET no = 0;', "SET no = 0 WHERE no = 9999;"));
+  await newer.sql(`DELETE FROM schema_migrations WHERE no = 9999; UPDATE schema_migrations SET ${NO_CHECKSUM}`);
   await good(newer.url, ['backup', '--force', target]);
   await bad(base.url, 1, /was changed after it was applied/, ['restore', '-y', target]);
   await base.sql('UPDATE schema_migrations SET applied_at = NULL');
@@ -354,9 +353,9 @@ test('a role without rights, an unknown role or database, a server that is away'
   const role = await newRole('hunter2-is-secret');
   await good(base.url, ['backup', target]);
   const url = role.url(base.database);
-  await bad(url, 6, /permission denied/, ['backup', freshFile()]);
-  await bad(url, 6, /permission denied/, ['verify']);
-  await bad(url, 6, /permission denied|must be (owner|able)/, ['restore', '-y', target]);
+  for (const args of [['status'], ['backup', freshFile()], ['verify'], ['restore', '-y', target]]) {
+    await bad(url, 6, /may not read chatd's tables/, args);
+  }
   const empty = await newDatabase();
   await bad(role.url(empty.database), 6, /may make no tables in the schema public/, ['restore', '-y', target]);
   await bad(urlOf({ database: 'chatd_no_such' }), 4, /database "chatd_no_such" does not exist/, ['status']);
@@ -429,7 +428,7 @@ test('programs that fail, or write something else', { skip }, async () => {
     [/pg_dump did not come to its end: oh no/, { ...fails, pg_dump: `${version('pg_dump')}; echo "oh no" >&2; exit 1` }],
     [/what pg_dump wrote cannot be read/, { ...fails, pg_dump: `${version('pg_dump')}; echo nonsense` }],
     [/what pg_dump wrote is an archive of pg_dump, but not of/, {
-      ...fails, pg_dump: `${version('pg_dump')}; exec ${folder}/pg_dump -Fc -t of_nobody* -n pg_catalog`,
+      ...fails, pg_dump: `${version('pg_dump')}; exec ${folder}/pg_dump -Fc template1`,
     }],
   ];
   for (const [text, scripts] of cases) {
@@ -540,7 +539,7 @@ test('damage is found, and named', { skip }, async () => {
       `UPDATE messages SET epoch_no = 5 WHERE room_id = ${room(5)} AND seq < 4`],
     ['epochs', /there is no epoch/, 'DELETE FROM epochs'],
     ['epochs', /secret is missing or malformed/, "UPDATE meta SET value = '\\x00' WHERE name = 'fleet_secret'"],
-    ['schema', /0001_start was changed after it was applied/, "UPDATE schema_migrations SET checksum = '\\x00'"],
+    ['schema', /0001_start was changed after it was applied/, `UPDATE schema_migrations SET ${NO_CHECKSUM}`],
     ['indexes', /there is no index messages_once/, 'DROP INDEX messages_once'],
     ['indexes', /index messages_ref is not valid/,
       "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'messages_ref'::regclass"],

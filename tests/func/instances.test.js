@@ -3,9 +3,10 @@
 // revocations come by way of the store.
 
 const assert = require('node:assert');
+const net = require('node:net');
 const { before, test } = require('node:test');
 const left = require('./lib/left');
-const { Chatd, run, CHATCTL, NO_RATES } = require('./lib/chatd');
+const { Chatd, run, steadyPort, CHATCTL, NO_RATES } = require('./lib/chatd');
 const { fresh } = require('./lib/people');
 const { RawHub, startRealClient, codeOf } = require('./lib/hub');
 const { databaseOf, makeDatabase } = require('./lib/database');
@@ -180,6 +181,66 @@ test('a room deleted on one instance ends on the other; one renamed is told', { 
   await two[0].ctl('room', 'delete', room, '-y');
   await hub.heard('RoomDeleted', (id) => id === room, SOON_MS);
   await assert.rejects(hub.invoke('SendMessage', room, 'anybody?'), (error) => codeOf(error) === 'not_found');
+});
+
+// A way to the server that can be opened and closed.
+function wayTo(target) {
+  const server = net.createServer((socket) => {
+    const other = net.connect(Number(target.port), target.hostname);
+    sockets.push(socket, other);
+    socket.pipe(other).pipe(socket);
+    socket.on('error', () => other.destroy());
+    other.on('error', () => socket.destroy());
+  });
+  const sockets = [];
+  return {
+    open: (port) => new Promise((resolve) => server.listen(port, '127.0.0.1', resolve)),
+    close: () => {
+      server.close();
+      sockets.forEach((socket) => socket.destroy());
+    },
+  };
+}
+
+const statusOf = (port, path) => fetch(`http://127.0.0.1:${port}${path}`).then(({ status }) => status, () => 0);
+
+test('without its database a node is alive and not ready; it begins as soon as that can be reached', { skip }, async () => {
+  const target = new URL(url);
+  const [port, gate] = [await steadyPort(), await steadyPort()];
+  const through = new URL(url);
+  through.host = `127.0.0.1:${gate}`;
+  const chatd = new Chatd({ port, settings: { CHATD_DATABASE_URL: through.href } });
+  const ready = chatd.start();
+  await eventually(async () => (await statusOf(port, '/health/live')) === 200);
+  assert.strictEqual(await statusOf(port, '/health/ready'), 503);
+  assert.strictEqual(await statusOf(port, '/chathub/negotiate'), 503);
+  const way = wayTo(target);
+  await way.open(gate);
+  await ready;
+  await eventually(async () => (await statusOf(port, '/health/ready')) === 200);
+  const hub = await RawHub.open(port, { user: fresh('alice') });
+  const { roomId: room } = await hub.invoke('JoinRoom', fresh('room'));
+  way.close();
+  await eventually(() => hub.invoke('SendMessage', room, 'into the dark').then(() => false, (error) => codeOf(error)), {
+    timeout: 15000, what: () => 'sends are not refused without the database',
+  });
+  assert.strictEqual(await statusOf(port, '/health/live'), 200);
+  assert.strictEqual(await statusOf(port, '/health/ready'), 503);
+  const again = wayTo(target);
+  await again.open(gate);
+  await eventually(() => hub.invoke('SendMessage', room, 'there again').catch(() => false), { timeout: 3000 });
+  hub.destroy();
+  await chatd.stop();
+  again.close();
+});
+
+test('a node that waits for its database ends when it is told to', { skip }, async () => {
+  const port = await steadyPort();
+  const chatd = new Chatd({ port, settings: { CHATD_DATABASE_URL: `postgresql://chatd@127.0.0.1:${await steadyPort()}/none` } });
+  const started = chatd.start().catch((error) => error.message);
+  await eventually(async () => (await statusOf(port, '/health/live')) === 200);
+  await chatd.stop();
+  assert.match(await started, /ended with 0/);
 });
 
 test('a new epoch closes all connections, who come back and are told that numbers started anew', { skip }, async () => {

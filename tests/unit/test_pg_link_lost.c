@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* ---- servers that are none ---- */
@@ -187,6 +188,7 @@ static void a_wrong_password(void **state)
 	struct side side;
 	char url[100];
 	unsigned port = 0;
+	int status = -1;
 	(void)state;
 	int fd = listen_anywhere(&port);
 	pid_t child = fork();
@@ -203,6 +205,8 @@ static void a_wrong_password(void **state)
 	assert_null(strstr(side.why, "geheim"));
 	assert_null(strstr(side.why, "28P01"));
 	assert_null(strstr(side.why, "auth.c"));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
 	side_finish(&side);
 }
 

@@ -1,4 +1,4 @@
-/* A link to a real PostgreSQL: what is asked is answered. test_store_pg_link_lost.c has the ends.
+/* A link to a real PostgreSQL: what is asked is answered. test_pg_link_lost.c has the ends.
  */
 #include "tests/unit/pg_link_help.h"
 
