@@ -191,7 +191,7 @@ int pg_schema_judge_place(
 			"%s: the server is a standby, which can only be read; name the primary, or "
 			"all hosts",
 			place);
-		return ERR_CONFIG;
+		return ERR_UNAVAILABLE; /* it may be promoted in a moment */
 	}
 	return 0;
 }

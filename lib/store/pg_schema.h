@@ -34,8 +34,8 @@ struct pg_schema {
  * program. */
 int pg_schema_look(struct pg_direct *direct, struct pg_schema *ret_schema, struct buf *why);
 void pg_schema_finish(struct pg_schema *schema);
-/* Whether the server and the database are such that chatd can work on them: encoding, no standby.
- * ERR_CONFIG. */
+/* Whether the server and the database are such that chatd can work on them: encoding (ERR_CONFIG),
+ * no standby (ERR_UNAVAILABLE: it may be promoted). */
 int pg_schema_judge_place(
 	const struct pg_direct *direct, const struct pg_schema *schema, struct buf *why);
 /* As migrate_judge(); also ERR_CONFIG where a migration that the program knows was begun and did

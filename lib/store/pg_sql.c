@@ -7,8 +7,9 @@ const struct pg_sql_row pg_sql_links[PG_SQL_COUNT] = {
 	[PG_SQL_COMMIT] = {"commit", "COMMIT"},
 	[PG_SQL_ROLLBACK] = {"rollback", "ROLLBACK"},
 	/* Whether the link still leads to the database that the store was opened on. */
-	[PG_SQL_HELLO] = {"hello", "SELECT (SELECT max(no) FROM epochs),"
-				   " (SELECT system_identifier FROM pg_control_system())"},
+	[PG_SQL_HELLO] = {"hello", "SELECT e.no, s.system_identifier, e.epoch"
+				   " FROM epochs e, pg_control_system() s"
+				   " ORDER BY e.no DESC LIMIT 1"},
 };
 
 static const struct pg_sql_row *find(enum pg_sql sql)

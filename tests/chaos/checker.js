@@ -6,10 +6,13 @@
 //   check({clients: [{name, log: [event]}], rooms: [{room, head, table: [row], history: [row]}]}, options)
 //   row: {seq, id (history only), clientMessageId or null, content, sentAt (ms)}
 //
+// What somebody was told before he was told of another epoch is not held against the store: that numbers started anew
+// is what he was told. Options say how many epochs are excused.
+//
 // Each content is sent as one message only, so it is what messages are told apart by. Gives {counts, faults: {class:
 // [sentence]}, faulty}. Options: codes, the refusals that the circumstances excuse; epochs, how many there may be.
 
-const { judgeReceived } = require('./checker_received');
+const { judgeReceived, voidUntil } = require('./checker_received');
 
 const CLASSES = {
   lost: 'acknowledged, and not stored',
@@ -110,8 +113,9 @@ function sendsOf(clients) {
   const messages = new Map();
   for (const { name, log } of clients) {
     const open = new Map();
+    const past = voidUntil(log);
     let link = 0;
-    for (const event of log) {
+    for (const [i, event] of log.entries()) {
       if (event.what === 'connect') {
         link++;
       } else if (event.what === 'send') {
@@ -122,7 +126,7 @@ function sendsOf(clients) {
         message.sends.push(send);
         open.set(event.no, send);
       } else if (event.what === 'ack' || event.what === 'refuse' || event.what === 'uncertain') {
-        open.get(event.no).end = event;
+        open.get(event.no).end = i > past ? event : { ...event, void: true };
       }
     }
   }
@@ -132,15 +136,16 @@ function sendsOf(clients) {
 function judgeAcknowledged(report, message, ends) {
   const { rows, sends } = message;
   const [row] = rows;
-  for (const { seq, id } of ends) {
+  const held = ends.filter((end) => !end.void);
+  for (const { seq, id } of held) {
     if (!row) {
       report.say('lost', `${message.room}: ${message.content} was acknowledged as ${seq}`);
     } else if (!rows.some((one) => one.seq === seq && one.id === id)) {
       report.say('altered', `${message.content} was acknowledged as ${seq} ${id}, it is ${row.seq} ${row.id}`);
     }
   }
-  if (new Set(ends.map(({ seq }) => seq)).size > 1) {
-    report.say('altered', `${message.content} was acknowledged as ${ends.map(({ seq }) => seq)}`);
+  if (new Set(held.map(({ seq }) => seq)).size > 1) {
+    report.say('altered', `${message.content} was acknowledged as ${held.map(({ seq }) => seq)}`);
   }
   const { clientId } = sends[0];
   if (row && (row.clientMessageId || null) !== (clientId || null)) {
@@ -181,7 +186,7 @@ function judgeMessage(report, counts, codes, message) {
 function judgeTimes(report, messages) {
   const rooms = new Map();
   for (const message of messages) {
-    const acks = message.sends.map(({ end }) => end).filter((end) => end && end.what === 'ack');
+    const acks = message.sends.map(({ end }) => end).filter((end) => end && end.what === 'ack' && !end.void);
     if (acks.length > 0) {
       const list = rooms.get(message.room) || [];
       rooms.set(message.room, list);
@@ -206,7 +211,7 @@ function judgeCalls(report, messages) {
   const last = new Map();
   for (const { room, content, sends } of messages) {
     const { client, link, end } = sends[0];
-    if (end && end.what === 'ack' && sends.length === 1) {
+    if (end && end.what === 'ack' && !end.void && sends.length === 1) {
       const line = `${client} ${link} ${room}`;
       if (end.seq <= (last.get(line) || 0)) {
         report.say('disorder', `${content} (${end.seq}) was called after what is ${last.get(line)}`);

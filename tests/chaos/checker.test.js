@@ -8,6 +8,7 @@ const { check, describe, CLASSES } = require('./checker');
 
 const ROOM = 'room';
 const EPOCH = '0123456789abcdef';
+const NEXT_EPOCH = 'fedcba9876543210';
 const idOf = (seq) => `id-${seq}`;
 const row = (seq, rest = {}) => ({
   seq,
@@ -45,7 +46,7 @@ class Story {
 
   join(last, rest = {}) {
     this.bob.push(this.event('join', { room: ROOM, last, epoch: EPOCH }));
-    this.bob.push(this.event('joined', { room: ROOM, last, epoch: EPOCH, recovered: true, gap: null, ...rest }));
+    this.bob.push(this.event('joined', { room: ROOM, last, asked: EPOCH, epoch: EPOCH, recovered: true, gap: null, ...rest }));
   }
 
   heard(seq) {
@@ -278,7 +279,7 @@ each('a hole in what one receives that makes no claim', ['hole'], (story) => {
 });
 
 each('another epoch', ['epoch'], (story) => {
-  story.bob.filter(({ what }) => what === 'joined').at(-1).epoch = 'fedcba9876543210';
+  story.bob.filter(({ what }) => what === 'joined').at(-1).epoch = NEXT_EPOCH;
 });
 
 // ---- what must not be found ----
@@ -330,6 +331,35 @@ finds('one that left and came back makes no claim between', [], (story) => {
 
 finds('one that is cut off has no end to claim', [], (story) => {
   story.bob.splice(story.bobHeard(6), 2);
+});
+
+// A database that lacks the last two messages took over, and another one has the number of the fifth.
+function fallBack(story) {
+  story.forget(5);
+  story.forget(6);
+  story.table.push(row(5, { content: 'n5', clientMessageId: 'n5' }));
+  const [connect, leave] = [story.event('connect', { instance: 1 }), story.bob.pop()];
+  story.bob.push(connect, story.event('join', { room: ROOM, last: 6, epoch: EPOCH }));
+  const told = { room: ROOM, last: 6, asked: EPOCH, epoch: NEXT_EPOCH, recovered: false, gap: null };
+  story.bob.push(story.event('joined', told), leave);
+}
+
+finds('what was lost with an epoch, told to all', [], (story) => {
+  fallBack(story);
+  story.alice.splice(1, 0, story.event('joined', { room: ROOM, epoch: EPOCH, recovered: true, gap: null }));
+  story.alice.push(story.event('joined', { room: ROOM, epoch: NEXT_EPOCH, recovered: true, gap: null }));
+  return { epochs: 2 };
+});
+
+finds('what was lost with an epoch, and not told to its sender', ['lost'], (story) => {
+  fallBack(story);
+  return { epochs: 2 };
+});
+
+finds('what was lost with an epoch, and not told to its reader', ['lost', 'foreign', 'hole'], (story) => {
+  fallBack(story);
+  story.bob.find(({ epoch }) => epoch === NEXT_EPOCH).epoch = EPOCH;
+  return { epochs: 2 };
 });
 
 // ---- all of it ----

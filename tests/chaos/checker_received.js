@@ -24,6 +24,12 @@ class Stream {
     }
   }
 
+  // Numbers started anew: nothing is claimed of what was before.
+  startAnew() {
+    this.asked = 0;
+    this.next = null;
+  }
+
   told(from, to) {
     return this.gaps.some((gap) => gap.from <= from && to <= gap.to);
   }
@@ -61,6 +67,20 @@ function gapsOf(log) {
   return gaps;
 }
 
+// The place in the log up to which all was told under numbers that were then said to be void: before the last answer
+// that names another epoch than the one before it.
+function voidUntil(log) {
+  let epoch;
+  let until = -1;
+  log.forEach((event, i) => {
+    if (event.what === 'joined' && event.epoch !== epoch) {
+      until = epoch === undefined ? until : i;
+      epoch = event.epoch;
+    }
+  });
+  return until;
+}
+
 function judgeContent(report, client, event, rows) {
   const same = (row) => row.seq === event.seq && row.id === event.id && row.sentAt === event.sentAt;
   if (!rows) {
@@ -73,6 +93,7 @@ function judgeContent(report, client, event, rows) {
 
 function judgeLog(report, counts, { name, log }, stored) {
   const gaps = gapsOf(log);
+  const past = voidUntil(log);
   const tails = new Map(); // room -> the stream of the last connection that claimed it
   let streams = new Map();
   let link = 0;
@@ -84,7 +105,7 @@ function judgeLog(report, counts, { name, log }, stored) {
     }
     return streams.get(room);
   };
-  for (const event of log) {
+  for (const [i, event] of log.entries()) {
     if (event.what === 'connect') {
       link++;
       streams = new Map();
@@ -94,7 +115,9 @@ function judgeLog(report, counts, { name, log }, stored) {
       streamOf(event.room).join(event.last);
     } else if (event.what === 'joined') {
       counts.gaps += event.gap ? 1 : 0;
-      if (event.last !== undefined && !event.recovered && !event.gap) {
+      if (event.last !== undefined && event.epoch !== event.asked) {
+        streamOf(event.room).startAnew();
+      } else if (event.last !== undefined && !event.recovered && !event.gap) {
         report.say('hole', `${name} came back to ${event.room} with ${event.last}, and was told neither it all nor a gap`);
       }
       if (event.last !== undefined) {
@@ -102,7 +125,9 @@ function judgeLog(report, counts, { name, log }, stored) {
       }
     } else if (event.what === 'receive') {
       counts.received++;
-      judgeContent(report, name, event, stored.get(`${event.room} ${event.content}`));
+      if (i > past) {
+        judgeContent(report, name, event, stored.get(`${event.room} ${event.content}`));
+      }
       streamOf(event.room).receive(event.seq);
     }
   }
@@ -117,7 +142,7 @@ function judgeEnds(report, client, tails, rooms) {
   }
   for (const { room, head } of rooms) {
     const stream = tails.get(room);
-    if (stream && stream.next <= head && !stream.told(stream.next, head)) {
+    if (stream && stream.next !== null && stream.next <= head && !stream.told(stream.next, head)) {
       report.say('hole', `${client.name} never received ${stream.next} to ${head} of ${room}`);
     }
   }
@@ -131,4 +156,4 @@ function judgeReceived(report, counts, clients, stored, rooms) {
   }
 }
 
-module.exports = { judgeReceived };
+module.exports = { judgeReceived, voidUntil };

@@ -248,6 +248,71 @@ static void pages_are_cut_at_the_end_that_was_asked(void **state)
 	assert_page(t, room, 7, 3, 9, true, "");
 }
 
+/* Ten messages: the last one's text is long. Each weighs 512 and its text; numbers as text. */
+static void assert_weighed(
+	struct store_test *t, struct store_page page, const char *expected, bool cut)
+{
+	struct buf is;
+
+	buf_init(&is);
+	assert_int_equal(test_page(t, &page), 0);
+	for (size_t i = 0; i < page.count; i++) {
+		buf_printf(&is, "%s%d", i > 0 ? " " : "", (int)page.rows[i].seq);
+	}
+	assert_string_equal(buf_cstr(&is), expected);
+	assert_int_equal(page.cut, cut);
+	assert_int_equal(page.last_seq, 10);
+	buf_finish(&is);
+}
+
+static void pages_end_where_they_weigh_enough(void **state)
+{
+	struct store_test *t = test_of(state);
+	struct uuid room = test_room(t, "a", 1);
+	struct store_page page = {.room = room, .limit = 1000};
+	char key[16], text[2001] = {0}, picture[301] = {0};
+
+	for (int i = 1; i <= 8; i++) {
+		snprintf(key, sizeof(key), "%d", i);
+		test_send(t, room, test_user(1), key, "12345678"); /* 520 */
+	}
+	struct append_item items[] = {
+		test_item(room, test_user(1), "9", "12345678"), /* 820 */
+		test_item(room, test_user(1), "10", memset(text, 'x', 2000)), /* 2512 */
+	};
+	items[0].attachment = bytes_str(memset(picture, 'x', 300));
+	items[1].encrypted = true;
+	assert_int_equal(test_append(t, items, 2), 0);
+
+	assert_weighed(t, page, "1 2 3 4 5 6 7 8 9 10", false);
+	page.max_bytes = 1;
+	assert_weighed(t, page, "1", true);
+	page.max_bytes = 520;
+	assert_weighed(t, page, "1", true);
+	page.max_bytes = 521;
+	assert_weighed(t, page, "1 2", true);
+	page.max_bytes = 8 * 520 + 820;
+	assert_weighed(t, page, "1 2 3 4 5 6 7 8 9", true);
+	page.max_bytes++;
+	assert_weighed(t, page, "1 2 3 4 5 6 7 8 9 10", false);
+	page.before_seq = 4;
+	page.max_bytes = 3 * 520;
+	assert_weighed(t, page, "1 2 3", false); /* there is no more */
+	page.before_seq = 0;
+	page.newest = true;
+	page.max_bytes = 2512;
+	assert_weighed(t, page, "10", true);
+	page.max_bytes = 2513;
+	assert_weighed(t, page, "9 10", true);
+	page.max_bytes = 2512 + 820 + 1;
+	assert_weighed(t, page, "8 9 10", true);
+	page.limit = 2;
+	assert_weighed(t, page, "9 10", false); /* the limit ended it */
+	page.after_seq = 9;
+	page.max_bytes = 1;
+	assert_weighed(t, page, "10", false);
+}
+
 static void what_was_purged_is_told(void **state)
 {
 	struct store_test *t = test_of(state);
@@ -320,6 +385,7 @@ int store_suite_messages(const struct suite_backend *backend)
 		SUITE_TEST(time_of_a_room_never_goes_back, backend),
 		SUITE_TEST(a_message_comes_back_as_it_was, backend),
 		SUITE_TEST(pages_are_cut_at_the_end_that_was_asked, backend),
+		SUITE_TEST(pages_end_where_they_weigh_enough, backend),
 		SUITE_TEST(what_was_purged_is_told, backend),
 		SUITE_TEST(pages_of_empty_and_missing_rooms, backend),
 		SUITE_TEST(everything_outlives_the_store, backend),

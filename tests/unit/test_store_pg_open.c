@@ -264,7 +264,7 @@ static void a_standby(void **state)
 	const struct pg_schema schema = {.encoding = (char[]){"UTF8"}, .is_standby = true};
 	struct schema_test *t = *state;
 
-	assert_int_equal(pg_schema_judge_place(t->direct, &schema, &t->why), ERR_CONFIG);
+	assert_int_equal(pg_schema_judge_place(t->direct, &schema, &t->why), ERR_UNAVAILABLE);
 	schema_why(t, "the server is a standby");
 }
 

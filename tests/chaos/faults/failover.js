@@ -1,6 +1,6 @@
 'use strict';
 // The primary dies and its streaming replica takes over. The primary waits for the replica with each commit, so nothing
-// acknowledged may be lost.
+// acknowledged may be lost; or it does not wait, and everybody must be told that numbers started anew.
 
 const { eventually, sleep } = require('../../func/lib/util');
 const { assertFelt } = require('./server');
@@ -15,22 +15,52 @@ async function prepare(world) {
   world.url = cluster.url.replace(`:${cluster.port}/`, `:${cluster.port},127.0.0.1:${world.replica.port}/`);
 }
 
+async function takeOver({ world, random }) {
+  world.former = world.cluster;
+  await world.cluster.kill();
+  await sleep(random.between(0, 1000));
+  world.cluster = world.replica;
+  await world.replica.promote();
+}
+
+async function clear({ world }) {
+  const clusters = world ? [world.former, world.replica] : [];
+  await Promise.all(clusters.filter(Boolean).map((cluster) => cluster.destroy()));
+}
+
 const failover = {
   name: 'failover to the replica',
   stores: ['postgres'],
   instances: 2,
   prepare,
-  async hurt({ world, random }) {
-    world.former = world.cluster;
-    await world.cluster.kill();
-    await sleep(random.between(0, 1000));
-    world.cluster = world.replica;
-    await world.replica.promote();
-  },
+  hurt: takeOver,
   prove: ({ result }) => assertFelt(result),
-  async clear({ world }) {
-    await Promise.all([world.former, world.replica].filter(Boolean).map((cluster) => cluster.destroy()));
-  },
+  clear,
 };
 
-module.exports = { failover };
+// The replica stops following a moment before; then the primary dies with what it alone has.
+const LAG_MS = [20, 600];
+
+const lagging = {
+  name: 'failover to a replica that lags',
+  stores: ['postgres'],
+  instances: 2,
+  epochs: 2,
+  prepare,
+  async hurt(field) {
+    const { world, random, notes } = field;
+    await world.cluster.sql("ALTER SYSTEM SET synchronous_standby_names = ''");
+    await world.cluster.sql('SELECT pg_reload_conf()');
+    await world.replica.sql("ALTER SYSTEM SET primary_conninfo = ''");
+    await world.replica.sql('SELECT pg_reload_conf()');
+    const state = () => world.cluster.sql('SELECT count(*) FROM pg_stat_replication');
+    await eventually(async () => (await state()) === '0', { what: 'the replica goes on following' });
+    await sleep(random.between(...LAG_MS));
+    await takeOver(field);
+    notes.epochs = Number(await world.cluster.sql('SELECT count(*) FROM epochs'));
+  },
+  prove: ({ result }) => assertFelt(result),
+  clear,
+};
+
+module.exports = { failover, lagging };

@@ -3,7 +3,7 @@
 
 const { ofDaemon, ofServer } = require('./clock');
 const { full } = require('./disk');
-const { failover } = require('./failover');
+const { failover, lagging } = require('./failover');
 const { exhausted, idleTimeouts, statementTimeout } = require('./limits');
 const { cutOff, silence } = require('./network');
 const { locked, raced, removed } = require('./rooms');
@@ -18,6 +18,7 @@ const ALL = [
   frozen,
   silence,
   failover,
+  lagging,
   full,
   statementTimeout,
   idleTimeouts,

@@ -74,14 +74,13 @@ class Client {
   }
 
   // Joins one room, over again while the store is away.
-  async join(room, last) {
-    const epoch = last === undefined ? undefined : room.epoch;
+  async join(room, last, epoch) {
     for (;;) {
       this.journal.note('join', { room: room.id, last, epoch });
       try {
         const answer = await this.invoke('JoinRoom', room.id, ...(last === undefined ? [] : [last, epoch]));
         const { recovered, gap } = answer;
-        this.journal.note('joined', { room: room.id, last, epoch: answer.epoch, recovered, gap });
+        this.journal.note('joined', { room: room.id, last, asked: epoch, epoch: answer.epoch, recovered, gap });
         return answer;
       } catch (error) {
         this.journal.note('unjoined', { room: room.id, code: refusalOf(error) || error.message });
@@ -217,7 +216,7 @@ class Reader extends Client {
   constructor({ sync = false, stay = [1500, 6000], ...rest }) {
     super(rest);
     Object.assign(this, { sync, stay, attached: false });
-    this.places = new Map(this.rooms.map(({ id }) => [id, { last: 0, ahead: new Set() }]));
+    this.places = new Map(this.rooms.map(({ id, epoch }) => [id, { last: 0, ahead: new Set(), epoch }]));
   }
 
   // It has all up to place.last.
@@ -232,9 +231,12 @@ class Reader extends Client {
     }
   }
 
-  skip(room, gap) {
+  // What it was told at its return: where numbers started anew it has nothing, and goes on from there.
+  settle(room, { gap, epoch, lastSeq }) {
     const place = this.places.get(room);
-    if (gap && gap.to > place.last) {
+    if (epoch !== place.epoch) {
+      Object.assign(place, { epoch, last: lastSeq });
+    } else if (gap && gap.to > place.last) {
       place.last = gap.to;
     }
     while (place.ahead.delete(place.last + 1)) {
@@ -244,11 +246,13 @@ class Reader extends Client {
 
   async attach() {
     this.attached = false;
+    this.places.forEach(({ ahead }) => ahead.clear());
     if (this.sync) {
       await this.syncAll();
     } else {
       for (const room of this.rooms) {
-        this.skip(room.id, (await this.join(room, this.places.get(room.id).last)).gap);
+        const { last, epoch } = this.places.get(room.id);
+        this.settle(room.id, await this.join(room, last, epoch));
       }
     }
     this.attached = true;
@@ -256,8 +260,8 @@ class Reader extends Client {
 
   async syncAll() {
     const asked = {};
-    for (const { id, epoch } of this.rooms) {
-      const { last } = this.places.get(id);
+    for (const { id } of this.rooms) {
+      const { last, epoch } = this.places.get(id);
       asked[id] = { seq: last, epoch };
       this.journal.note('join', { room: id, last, epoch });
     }
@@ -267,8 +271,9 @@ class Reader extends Client {
       if (error) {
         throw new Error(`Sync: ${error.code}`);
       }
-      this.journal.note('joined', { room: id, last: asked[id].seq, epoch, recovered, gap });
-      this.skip(id, gap);
+      const { seq: last, epoch: before } = asked[id];
+      this.journal.note('joined', { room: id, last, asked: before, epoch, recovered, gap });
+      this.settle(id, answers[id]);
     }
   }
 

@@ -5,7 +5,7 @@
 //   connect {instance, by}            a new connection, to which all that follows belongs
 //   end {why}                         it ended, or was given up
 //   join {room, last, epoch}          it asks for all messages behind `last` (undefined: makes no such claim)
-//   joined {room, last, epoch, recovered, gap}, unjoined {room, code}
+//   joined {room, last, asked, epoch, recovered, gap}, unjoined {room, code}
 //   send {no, room, content, clientId, expect}     expect: the code that must be the answer
 //   ack {no, room, seq, id, ms, begun, instance}   refuse {no, room, code, ms}   uncertain {no, room, why, ms}
 //   receive {room, seq, id, content, sentAt}
