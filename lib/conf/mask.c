@@ -76,18 +76,24 @@ static char first_char(struct bytes b, size_t *ret_size)
 	return b.ptr[0];
 }
 
-/* Length of the keyword with the blanks and the '=' behind it, 0: the text begins otherwise. */
+/* Offset behind what Npgsql does not read in keywords. */
+static size_t skip_blanks(struct bytes text, size_t at)
+{
+	while (at < text.len && strchr(" \t-_", text.ptr[at]) != NULL) {
+		at++;
+	}
+	return at;
+}
+
+/* Length of the keyword with the '=' behind it, 0: the text begins otherwise. */
 static size_t match_keyword(struct bytes text, const char *keyword)
 {
 	size_t at = 0, size = 0;
-	for (; *keyword != '\0'; keyword++, at += size) {
+	for (; *keyword != '\0'; keyword++, at = skip_blanks(text, at + size)) {
 		if (at >= text.len ||
 			tolower((unsigned char)first_char(skip(text, at), &size)) != *keyword) {
 			return 0;
 		}
-	}
-	while (at < text.len && isblank((unsigned char)text.ptr[at])) {
-		at++;
 	}
 	return at < text.len && text.ptr[at] == '=' ? at + 1 : 0;
 }

@@ -117,7 +117,7 @@ function judgeLog(report, counts, { name, log }, stored) {
       counts.gaps += event.gap ? 1 : 0;
       if (event.last !== undefined && event.epoch !== event.asked) {
         streamOf(event.room).startAnew();
-      } else if (event.last !== undefined && !event.recovered && !event.gap) {
+      } else if (i > past && event.last !== undefined && !event.recovered && !event.gap) {
         report.say('hole', `${name} came back to ${event.room} with ${event.last}, and was told neither it all nor a gap`);
       }
       if (event.last !== undefined) {
@@ -127,8 +127,8 @@ function judgeLog(report, counts, { name, log }, stored) {
       counts.received++;
       if (i > past) {
         judgeContent(report, name, event, stored.get(`${event.room} ${event.content}`));
+        streamOf(event.room).receive(event.seq);
       }
-      streamOf(event.room).receive(event.seq);
     }
   }
   counts.reconnects += Math.max(0, link - 1);

@@ -166,6 +166,7 @@ static void test_urls(void **state)
 		{"postgresql://", "postgresql://"},
 		{"Host=h;Password=secret;X=1", "Host=h;Password=***;X=1"},
 		{"Host=h;PWD = secret;X=1", "Host=h;PWD =***;X=1"},
+		{"Host=h;Pass_Wo rd=secret", "Host=h;Pass_Wo rd=***"},
 		{"host=h;psw=secret", "host=h;psw=***"},
 		{"Host=h;SSL Password=secret;X=1", "Host=h;SSL Password=***;X=1"},
 		{"Host=h;Password='se;cr\"et';X=1", "Host=h;Password=***;X=1"},
