@@ -151,10 +151,8 @@ static void find_size(struct check *check, const char *name, const char *what, u
 		(double)size / (double)(is_large ? GIB : MIB), is_large ? "GiB" : "MiB");
 }
 
-static void judge_file(
-	struct check *check, const struct store_admin_status *status, bool daemon_there)
+static void judge_files(struct check *check, const struct store_admin_status *status)
 {
-	struct probe *probe = &check->probe;
 	uint64_t wal = status->wal_bytes;
 	uint64_t space = status->free_bytes;
 
@@ -166,6 +164,17 @@ static void judge_file(
 		space < FREE_CRIT   ? CMD_CHECK_CRITICAL
 		: space < FREE_WARN ? CMD_CHECK_WARNING
 				    : CMD_CHECK_OK);
+}
+
+/* A server's files are its own affair. */
+static void judge_database(
+	struct check *check, const struct store_admin_status *status, bool daemon_there)
+{
+	struct probe *probe = &check->probe;
+
+	if (status->server == NULL) {
+		judge_files(check, status);
+	}
 	if (status->problem != NULL) {
 		probe_find(probe, CMD_CHECK_CRITICAL, "%s", status->problem);
 	} else if (status->missing_count > 0) {
@@ -178,16 +187,20 @@ static void judge_file(
 	}
 }
 
-static int find_file(struct check *check, struct bytes *ret_url)
+static int find_database(struct check *check, struct bytes *ret_url)
 {
 	struct failure failure = {.arena = check->probe.arena};
+	const struct options *options = &check->cmd->invocation->options;
 	const char *url = NULL;
+	int err = check->url != NULL
+			  ? database_of_daemon(&url, check->url, check->pid, options, &failure)
+			  : locate_database(&url, NULL, options, &failure);
 
-	if (check->url != NULL) {
-		*ret_url = bytes_str(database_url_of(check->probe.arena, check->url, check->pid));
-		return 0;
+	if (err == ERR_CONFIG && check->url != NULL) {
+		/* Who may ask the daemon need not know the password. */
+		probe_find(&check->probe, CMD_CHECK_OK, "the database is not open to this user");
+		return err;
 	}
-	int err = locate_database(&url, NULL, &check->cmd->invocation->options, &failure);
 	if (err < 0) {
 		probe_find(&check->probe, CMD_CHECK_UNKNOWN, "%s", failure.message);
 		return err;
@@ -196,21 +209,21 @@ static int find_file(struct check *check, struct bytes *ret_url)
 	return 0;
 }
 
-static void look_at_file(struct check *check, bool daemon_there)
+static void look_at_database(struct check *check, bool daemon_there)
 {
 	struct store_admin_status status;
 	struct bytes url;
 	struct buf why = {0};
 
-	if (find_file(check, &url) < 0) {
+	if (find_database(check, &url) < 0) {
 		return;
 	}
 	int err = store_admin_status(url, check->probe.arena, &status, &why);
 	if (err == 0) {
-		judge_file(check, &status, daemon_there);
+		judge_database(check, &status, daemon_there);
 	} else if (err == ERR_FORBIDDEN && daemon_there) {
-		/* Who may ask the daemon may not always look into its files. */
-		probe_find(&check->probe, CMD_CHECK_OK, "its files are not open to this user");
+		/* Who may ask the daemon may not always look into its database. */
+		probe_find(&check->probe, CMD_CHECK_OK, "the database is not open to this user");
 	} else {
 		probe_find(&check->probe,
 			err == ERR_FORBIDDEN ? CMD_CHECK_UNKNOWN : CMD_CHECK_CRITICAL, "%s",
@@ -219,7 +232,7 @@ static void look_at_file(struct check *check, bool daemon_there)
 	buf_finish(&why);
 }
 
-/* A daemon that is away is for the other checks to cry about: where its file is well, this is a
+/* A daemon that is away is for the other checks to cry about: where its database is well, this is a
  * warning. */
 static void check_database(struct check *check)
 {
@@ -231,11 +244,11 @@ static void check_database(struct check *check)
 	}
 	if (err == ERR_UNREACHABLE) {
 		probe->text = NULL;
-		probe_find(
-			probe, CMD_CHECK_WARNING, "chatd is not there; looked at the file itself");
+		probe_find(probe, CMD_CHECK_WARNING,
+			"chatd is not there; looked at the database itself");
 	}
 	if (err == 0 || err == ERR_UNREACHABLE) {
-		look_at_file(check, err == 0);
+		look_at_database(check, err == 0);
 	}
 }
 

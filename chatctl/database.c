@@ -7,15 +7,19 @@
 #include "chatctl/locate.h"
 #include "chatctl/remote.h"
 #include "lib/base/err.h"
+#include "lib/conf/mask.h"
 
 #define SCHEME "sqlite:"
 
-const char *database_url_of(struct arena *arena, const char *url, int64_t pid)
+/* What stands for a password (lib/conf/mask.h). */
+#define HIDDEN "***"
+
+static const char *in_its_folder(struct arena *arena, const char *url, int64_t pid)
 {
 	const char *path = url + strlen(SCHEME);
 	char link[64], folder[4096];
 
-	if (!bytes_starts(bytes_str(url), BYTES_LIT(SCHEME)) || path[0] == '/') {
+	if (path[0] == '/') {
 		return url;
 	}
 	snprintf(link, sizeof(link), "/proc/%" PRId64 "/cwd", pid);
@@ -29,9 +33,48 @@ const char *database_url_of(struct arena *arena, const char *url, int64_t pid)
 	return arena_printf(arena, SCHEME "%.*s/%s", (int)len, folder, path);
 }
 
+/* Whether it is the same but for what is hidden. */
+static bool is_same(const char *url, const char *masked)
+{
+	struct buf mine = {0};
+
+	mask_url(bytes_str(url), &mine);
+	bool same = bytes_eq(buf_bytes(&mine), bytes_str(masked));
+	buf_finish(&mine);
+	return same;
+}
+
+int database_of_daemon(const char **ret_url, const char *url, int64_t pid,
+	const struct options *options, struct failure *failure)
+{
+	const char *settings = NULL;
+	bool named = false;
+
+	if (bytes_starts(bytes_str(url), BYTES_LIT(SCHEME))) {
+		*ret_url = in_its_folder(failure->arena, url, pid);
+		return 0;
+	}
+	if (strstr(url, HIDDEN) == NULL) {
+		*ret_url = url;
+		return 0;
+	}
+	int err = locate_database(&settings, &named, options, failure);
+	if (err < 0) {
+		return err;
+	}
+	if (named && is_same(settings, url)) {
+		*ret_url = settings;
+		return 0;
+	}
+	return failure_set(failure, ERR_CONFIG,
+		"put the whole URL into CHATD_DATABASE_URL, or name chatd's settings with --config",
+		"chatd has the database %s, and does not tell the password", url);
+}
+
 struct asking {
 	struct arena *arena;
-	const char *url; /* NULL: not told, or of a kind that needs more than a path */
+	const char *url; /* NULL: not told */
+	int64_t pid;
 };
 
 static int on_status(void *ctx, const struct value *item)
@@ -40,10 +83,9 @@ static int on_status(void *ctx, const struct value *item)
 	const struct value *pid = value_get(item, "pid");
 	const struct value *url = value_get(item, "databaseUrl");
 
-	if (pid != NULL && pid->kind == VALUE_INT && url != NULL && url->kind == VALUE_TEXT &&
-		bytes_starts(url->text, BYTES_LIT(SCHEME))) {
-		const char *told = arena_dup(asking->arena, url->text).ptr;
-		asking->url = database_url_of(asking->arena, told, pid->integer);
+	if (pid != NULL && pid->kind == VALUE_INT && url != NULL && url->kind == VALUE_TEXT) {
+		asking->url = arena_dup(asking->arena, url->text).ptr;
+		asking->pid = pid->integer;
 	}
 	return 0;
 }
@@ -72,7 +114,7 @@ static int ask_daemon(const char **ret_url, const struct options *options, struc
 			"chatd does not say which database it has: %s", refused.message);
 	}
 	if (err == 0 && asking.url != NULL) {
-		*ret_url = asking.url;
+		return database_of_daemon(ret_url, asking.url, asking.pid, options, failure);
 	}
 	return 0;
 }

@@ -13,8 +13,11 @@
  * a daemon that is there but does not answer leads to (remote_call()). */
 int database_find(const char **ret_url, const struct options *options, struct failure *failure);
 
-/* The URL that the daemon with this pid says, which may be relative to the folder in which it runs.
- * On the arena, or url itself. */
-const char *database_url_of(struct arena *arena, const char *url, int64_t pid);
+/* What to open, where the daemon with this pid says that it has url: that may be relative to the
+ * folder in which it runs, and hide a password; then it is that of the settings, if they name the
+ * same database. On the failure's arena, or url itself. ERR_CONFIG where the password cannot be
+ * known, and as locate_database(). */
+int database_of_daemon(const char **ret_url, const char *url, int64_t pid,
+	const struct options *options, struct failure *failure);
 
 #endif

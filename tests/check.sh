@@ -163,9 +163,9 @@ part_func() {
   CHATD_BIN=$OUT/asan/chatd CHATCTL_BIN=$OUT/asan/chatctl live functional node tests/func/run.js tests/func
 }
 
-# Files whose daemons would be the same over any store: db and instances name their stores themselves, the others talk
+# Files whose daemons would be the same over any store: the first three name their stores themselves, the others talk
 # to no daemon but to what stands for one, or to one that is stopped.
-any_store='db instances chat_client_hub chatctl verbs verbs_away'
+any_store='db db_postgres instances chat_client_hub chatctl verbs verbs_away'
 
 # The others again, over PostgreSQL.
 part_funcpg() {

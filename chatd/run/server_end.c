@@ -21,6 +21,9 @@
 #define DRAIN_POLL_US 20000
 /* An operator who reads nothing for so long is not waited for then. */
 #define STALLED_US 2000000
+/* What goes on where numbers start anew is of the past: a catching up that waits for numbers which are
+ * gone, a send of unknown fate. It is given so long, besides what the closing is spread over. */
+#define ANEW_US 500000
 
 void server_set_state(struct server *server, enum server_state state)
 {
@@ -84,13 +87,19 @@ void server_drain_prepare(struct server *server)
 	server->drain_poll = loop_timer_create(server->main->loop, drain_poll, server);
 }
 
+static uint64_t drain_time_us(const struct server *server)
+{
+	uint64_t most = server->conf->server.drain_timeout_us;
+	uint64_t anew = server->conf->server.drain_spread_us + ANEW_US;
+	return server->again && anew < most ? anew : most;
+}
+
 static void drain_begin(struct server *server)
 {
 	server_set_state(server, SERVER_DRAINING);
 	watch_stop(server->watch);
 	server->main->draining = true;
-	server->drain_until_us =
-		loop_now_us(server->main->loop) + server->conf->server.drain_timeout_us;
+	server->drain_until_us = loop_now_us(server->main->loop) + drain_time_us(server);
 	for (unsigned i = 0; i < server->worker_count; i++) {
 		worker_drain(server->workers[i], server->conf->server.drain_spread_us);
 	}

@@ -260,6 +260,7 @@ int pg_desk_take(
 
 	call->err = 0;
 	call->why = NULL;
+	call->tries = 0;
 	if (desk->stopped || !promised(desk, kind)) {
 		return ERR_UNAVAILABLE;
 	}

@@ -16,8 +16,8 @@ enum pg_fault pg_fault_of(const char *sqlstate);
  * places in PostgreSQL's source. */
 int pg_fault_of_connect(struct bytes message, struct buf *why);
 
-/* What kind of ERR_CONFIG that is: ERR_NOT_FOUND where there is no such database, ERR_FORBIDDEN where
- * a role or its password was refused, else ERR_CONFIG. */
+/* What kind of ERR_CONFIG that is: ERR_NOT_FOUND where there is no such database, ERR_FORBIDDEN
+ * where a role or its password was refused, else ERR_CONFIG. */
 int pg_fault_refusal(struct bytes message);
 
 /* One line of libpq's several; without those that only add hints. Appends. */

@@ -302,11 +302,11 @@ static int unread(const struct pg_link *link)
 }
 
 /* With TLS a record that was read in part keeps its rest inside of the library, where no descriptor
- * tells of it; libpq takes the rest when it is asked once more. So it is asked until it found
- * nothing in the kernel. */
+ * tells of it; libpq takes the rest when it is asked once more. So where answers are still missing
+ * it is asked until it found nothing in the kernel. */
 static void receive(struct pg_link *link)
 {
-	uint64_t opened = link->opened;
+	uint64_t opened = link->opened, asked = link->asked;
 	bool again = true;
 	while (again) {
 		bool tls = PQsslInUse(link->conn) != 0;
@@ -320,7 +320,7 @@ static void receive(struct pg_link *link)
 			pg_link_lose_conn(link);
 			return;
 		}
-		again = tls && (link->busy > 0 || link->stage == PG_STAGE_SETUP) &&
+		again = tls && (link->answered < asked || link->stage == PG_STAGE_SETUP) &&
 			unread(link) != before;
 	}
 }

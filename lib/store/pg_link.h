@@ -1,9 +1,10 @@
-/* One connection to PostgreSQL on a loop: connecting, statements prepared as they are first used (or
- * beforehand), pipelined, and their results. pg_link.c and pg_result.c are the only files that see
- * libpq. A link, and all on it, belongs to the loop's thread.
+/* One connection to PostgreSQL on a loop: connecting, statements prepared as they are first used,
+ * pipelined, and their results. pg_link.c and pg_result.c are the only files that see libpq. A
+ * link, and all on it, belongs to the loop's thread.
  *
  * Statements go in exchanges: what is between two Syncs is one transaction of the server unless it
- * says BEGIN itself. Exchanges are answered in the order in which they were begun, and may overlap. */
+ * says BEGIN itself. Exchanges are answered in the order in which they were begun, and may overlap.
+ */
 #ifndef LIB_STORE_PG_LINK_H
 #define LIB_STORE_PG_LINK_H
 
@@ -19,11 +20,14 @@ struct pg_result; /* rows of one statement; only inside the exchange's done */
 /* What an exchange met. */
 enum pg_fault {
 	PG_OK = 0,
-	PG_LOST, /* the link broke, or was silent beyond the deadline: whether it was done is not known */
+	PG_LOST, /* the link broke, or was silent beyond the deadline: whether it was done is not
+		    known */
 	PG_TWICE, /* a unique index (23505) */
-	PG_AGAIN, /* 40001, 40P01, 55P03: the same once more may work */
+	PG_AGAIN, /* 40001, 40P01, 55P03; 26000, 0A000: a statement was not prepared any more, or
+		     its table changed. The same once more may work */
 	PG_CANCELLED, /* 57014: statement_timeout, or an operator */
-	PG_READ_ONLY, /* 25006: this server is a standby, or was made read-only; the link is closed by itself */
+	PG_READ_ONLY, /* 25006: this server is a standby, or was made read-only; the link is closed
+			 by itself */
 	PG_FULL, /* 53100, 53200, 54xxx out of space or memory */
 	PG_BAD_DATA, /* 22xxx, 23xxx but 23505: this input, not the store, is at fault */
 	PG_DENIED, /* 42501, 28xxx: the role may not */
@@ -67,13 +71,14 @@ enum pg_link_state {
 struct pg_link_events {
 	/* Connected, and the setup was run: exchanges may begin. */
 	void (*on_ready)(void *ctx, struct pg_link *link);
-	/* It could not be connected, or was lost; all exchanges were answered (PG_LOST) before. err:
-	 * ERR_UNAVAILABLE (worth trying again), ERR_CONFIG (password, unknown role or database, no
-	 * TLS as asked: trying again is of little use, but is done). why: a sentence without the
-	 * password. The link is closed now; pg_link_open() tries again. */
+	/* It could not be connected, or was lost; all exchanges were answered (PG_LOST) before.
+	 * err: ERR_UNAVAILABLE (worth trying again), ERR_CONFIG (password, unknown role or
+	 * database, no TLS as asked: trying again is of little use, but is done). why: a sentence
+	 * without the password. The link is closed now; pg_link_open() tries again. */
 	void (*on_closed)(void *ctx, struct pg_link *link, int err, const char *why);
 };
 
+/* url and events must live as long as the link. */
 struct pg_link *pg_link_create(struct loop *loop, const struct pg_url *url,
 	const struct pg_link_events *events, void *ctx);
 /* Exchanges under way are answered first (PG_LOST); on_closed does not come. */
@@ -89,14 +94,15 @@ enum pg_link_state pg_link_state(const struct pg_link *link);
 bool pg_link_ready(const struct pg_link *link);
 /* Exchanges that are not answered. */
 size_t pg_link_busy(const struct pg_link *link);
-/* Where on_closed came with ERR_CONFIG instead of on_ready: ERR_NOT_FOUND (there is no such database), ERR_FORBIDDEN (a
- * role or its password was refused), else ERR_CONFIG. */
+/* Where on_closed came with ERR_CONFIG instead of on_ready: ERR_NOT_FOUND (there is no such
+ * database), ERR_FORBIDDEN (a role or its password was refused), else ERR_CONFIG. */
 int pg_link_refusal(const struct pg_link *link);
 /* The server's version as 150018; 0 where it is not connected. */
 int pg_link_server_version(const struct pg_link *link);
 
-/* A link that is ready: what follows until pg_link_end() is one exchange. It must be answered within
- * deadline_us, else the link is taken for lost (a blocked network, a stopped server) and closed. */
+/* What follows until pg_link_end() is one exchange. It must be answered within deadline_us, else
+ * the link is taken for lost (a blocked network, a stopped server) and closed. On a link that is
+ * not ready it is answered PG_LOST at the end of the turn. */
 void pg_link_begin(struct pg_link *link, struct pg_exchange *exchange, uint64_t deadline_us,
 	void (*done)(struct pg_exchange *exchange));
 /* At most PG_EXCHANGE_MAX statements. params NULL: none. What is wrong comes in done. */

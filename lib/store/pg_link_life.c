@@ -33,7 +33,7 @@ void pg_link_answer(struct pg_link *link, struct pg_exchange *exchange, struct b
 	memcpy(kept.results, exchange->results, exchange->count * sizeof(kept.results[0]));
 	char *text = why.len > 0 ? mem_dup_bytes(why) : NULL;
 	exchange->why = text;
-	link->busy--;
+	link->answered++;
 	exchange->done(exchange);
 	pg_link_drop_results(&kept);
 	free(text);
@@ -164,7 +164,7 @@ void pg_link_enlist(struct pg_link *link, struct pg_exchange *exchange, uint64_t
 {
 	*exchange =
 		(struct pg_exchange){.done = done, .deadline_us = pg_link_time_after(deadline_us)};
-	link->busy++;
+	link->asked++;
 	if (link->stage != PG_STAGE_READY) {
 		list_append(&link->refused, &exchange->node);
 		pg_link_later(link);
@@ -255,5 +255,5 @@ bool pg_link_ready(const struct pg_link *link)
 
 size_t pg_link_busy(const struct pg_link *link)
 {
-	return link->busy;
+	return (size_t)(link->asked - link->answered);
 }

@@ -37,7 +37,7 @@ struct pg_link {
 	struct pg_commands commands;
 	struct list exchanges;
 	struct list refused; /* begun where there is no connection */
-	size_t busy; /* how many are not answered */
+	uint64_t asked, answered; /* how many were begun, and are done */
 	struct pg_exchange *adding; /* between begin and end */
 	size_t added; /* to it */
 	struct buf why; /* of the oldest exchange's fault */

@@ -307,8 +307,9 @@ static void take_pipeline(struct pg_link *link)
 		}
 	}
 	/* What the server says on its own account is parsed by asking as well. */
-	if (link->opened == opened && link->stage == PG_STAGE_READY && link->busy == 0 &&
-		!PQisBusy(link->conn) && PQstatus(link->conn) == CONNECTION_BAD) {
+	if (link->opened == opened && link->stage == PG_STAGE_READY &&
+		link->asked == link->answered && !PQisBusy(link->conn) &&
+		PQstatus(link->conn) == CONNECTION_BAD) {
 		pg_link_lose_conn(link);
 	}
 }

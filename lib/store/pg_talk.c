@@ -20,7 +20,6 @@ struct pg_talk {
 	struct pg_exchange exchange;
 	void *state;
 	unsigned step; /* that comes next */
-	unsigned tries;
 	size_t before; /* statements of the exchange that are not the step's */
 	bool open; /* the exchange has begun */
 	bool in_transaction;
@@ -162,11 +161,11 @@ static void talk_lost(struct pg_talk *talk)
 	struct pg_desk *desk = talk->line->desk;
 	struct store_call *call = talk->call;
 
-	if (talk->ending) {
+	if (talk->ending && !talk->again) {
 		talk_finish(talk, talk->err);
 		return;
 	}
-	if (!is_change(talk) && talk->tries + 1 < TRIES && !desk->stopped) {
+	if (!is_change(talk) && ++call->tries < TRIES && !desk->stopped) {
 		talk_leave(talk);
 		pg_desk_return(desk, call, talk->work);
 		return;
@@ -181,13 +180,12 @@ static void talk_failed(struct pg_talk *talk)
 	enum pg_fault fault = talk->exchange.fault;
 	bool met = fault == PG_TWICE || fault == PG_AGAIN;
 
-	if (talk->ending) {
-		talk_finish(talk, talk->err);
+	if (talk->ending) { /* ROLLBACK does not fail */
+		talk_finish(talk, talk->again ? ERR_INTERNAL : talk->err);
 		return;
 	}
-	talk->tries++;
 	talk->open = false;
-	if (!met || talk->tries >= TRIES) {
+	if (!met || ++talk->call->tries >= TRIES) {
 		talk->call->why = arena_printf(talk->call->arena, "%s (SQLSTATE %s)",
 			talk->exchange.why != NULL ? talk->exchange.why : "no reason given",
 			talk->exchange.sqlstate);

@@ -22,6 +22,7 @@ struct store_call {
 	struct store_call *next;
 	void (*work)(struct store_call *call, void *connection);
 	const void *plan;
+	unsigned tries; /* that met somebody, or lost their link */
 	int err;
 	const char *why; /* where err is set, a sentence for the operator's log, or NULL */
 };

@@ -13,7 +13,7 @@ bench:
 	@if command -v dotnet >/dev/null; then $(MAKE) --no-print-directory BUILD=release bench-peer; fi
 	@node tests/bench/run.js --out '$(OUT)' $(BENCH_ARGS)
 
-bench-programs: $(B)/bench/load $(B)/bench/floor $(B)/bench/store_bench
+bench-programs: $(B)/bench/load $(B)/bench/floor $(B)/bench/store_bench $(B)/bench/page_bench
 
 $(B)/bench/load: $(BENCH_LOAD_OBJ) $(O)/libchat.a
 	@mkdir -p $(@D)
@@ -25,7 +25,8 @@ $(B)/bench/floor: $(O)/tests/bench/floor.o $(O)/tests/bench/bench_proc.o $(O)/li
 	$(call say,LD )
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-$(B)/bench/store_bench: $(O)/tests/bench/store_bench.o $(O)/libchat.a
+$(B)/bench/store_bench $(B)/bench/page_bench: $(B)/bench/%: $(O)/tests/bench/%.o $(O)/tests/bench/bench_fill.o \
+		$(O)/tests/bench/bench_proc.o $(O)/libchat.a
 	@mkdir -p $(@D)
 	$(call say,LD )
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)

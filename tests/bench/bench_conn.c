@@ -52,6 +52,18 @@ void bench_conn_send(struct bench_conn *conn, const char *room, uint64_t number)
 	send_frame(conn, WS_TEXT, bytes_of(text, (size_t)len));
 }
 
+void bench_conn_history(struct bench_conn *conn, const char *room, uint64_t before, unsigned limit,
+	uint64_t number)
+{
+	char text[FRAME_SIZE / 2];
+
+	int len = snprintf(text, sizeof(text),
+		"{\"type\":1,\"invocationId\":\"%llu\",\"target\":\"GetHistory\",\"arguments\":"
+		"[\"%s\",%llu,%u]}\x1e",
+		(unsigned long long)number, room, (unsigned long long)before, limit);
+	send_frame(conn, WS_TEXT, bytes_of(text, (size_t)len));
+}
+
 /* ---- what is received ---- */
 
 static uint64_t count_text(struct bytes in, const char *text, size_t text_len)
@@ -85,6 +97,9 @@ static void look(struct bytes payload, size_t header, struct bench_seen *seen)
 	if (messages == 1 && completions == 0) {
 		seen->message_frames++;
 		seen->message_frame_bytes += header + payload.len;
+	}
+	if (messages == 0 && completions > 0) {
+		seen->completion_bytes += payload.len;
 	}
 	seen->messages += messages;
 	seen->completions += completions;

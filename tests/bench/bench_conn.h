@@ -22,6 +22,7 @@ struct bench_seen {
 	uint64_t message_frames; /* frames that hold nothing else than one of them */
 	uint64_t message_frame_bytes; /* of those, with their headers */
 	uint64_t completions;
+	uint64_t completion_bytes; /* of payloads with nothing but completions */
 	uint64_t handshakes; /* that succeeded */
 	uint64_t pings; /* of SignalR */
 };
@@ -45,6 +46,10 @@ void bench_conn_close(struct bench_conn *conn);
 /* Sends SendMessage with a content of 41 bytes; number becomes its invocationId. Ends the program
  * if the socket does not take it at once. */
 void bench_conn_send(struct bench_conn *conn, const char *room, uint64_t number);
+
+/* Sends GetHistory: the page of so many messages before a number. Else as bench_conn_send(). */
+void bench_conn_history(struct bench_conn *conn, const char *room, uint64_t before, unsigned limit,
+	uint64_t number);
 
 /* Reads once what is there (a blocking socket: waits for it) and adds to *seen. False: nothing was
  * there. Ends the program if the connection has ended or the server reported an error. */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "lib/base/clock.h"
@@ -86,6 +87,53 @@ double bench_cpu_us(pid_t pid)
 	}
 	closedir(folder);
 	return read_count > 0 ? sum : stat_us(pid);
+}
+
+double bench_own_cpu_us(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return ((double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec) * 1e6 +
+	       (double)usage.ru_utime.tv_usec + (double)usage.ru_stime.tv_usec;
+}
+
+/* The parent is the 4th field; 0: it is gone. */
+static pid_t parent_of(const char *pid)
+{
+	char path[300], line[1024];
+	int parent = 0;
+
+	snprintf(path, sizeof(path), "/proc/%s/stat", pid);
+	FILE *file = fopen(path, "re");
+	if (file == NULL) {
+		return 0;
+	}
+	const char *rest = fgets(line, sizeof(line), file) != NULL ? strrchr(line, ')') : NULL;
+	fclose(file);
+	return rest != NULL && sscanf(rest + 1, " %*c %d", &parent) == 1 ? (pid_t)parent : 0;
+}
+
+double bench_children_cpu_us(pid_t parent)
+{
+	struct dirent *entry;
+	double sum = 0;
+
+	if (parent <= 0) {
+		return 0;
+	}
+	DIR *folder = opendir("/proc");
+	if (folder == NULL) {
+		bench_fail("/proc: %s", strerror(errno));
+	}
+	while ((entry = readdir(folder)) != NULL) {
+		if (isdigit((unsigned char)entry->d_name[0]) &&
+			parent_of(entry->d_name) == parent) {
+			sum += bench_cpu_us((pid_t)atoi(entry->d_name));
+		}
+	}
+	closedir(folder);
+	return sum;
 }
 
 double bench_rss_anon_kib(pid_t pid)

@@ -9,6 +9,13 @@
  * program if there is no such process: a figure without it would be wrong. */
 double bench_cpu_us(pid_t pid);
 
+/* CPU time of the calling process in microseconds, from getrusage(2). */
+double bench_own_cpu_us(void);
+
+/* CPU time of all living children of a process, such as a database server's, in microseconds. 0 or
+ * less is no process: 0. */
+double bench_children_cpu_us(pid_t parent);
+
 /* RssAnon of /proc/PID/status in KiB. Ends the program if it cannot be read. */
 double bench_rss_anon_kib(pid_t pid);
 

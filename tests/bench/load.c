@@ -36,6 +36,9 @@ static const struct mode {
 		"GET /api/v1/rooms"},
 	{"rest-post", load_rest_post, {.connections = 64, .seconds = 2},
 		"POST /api/v1/rooms/{id}/messages"},
+	{"history", load_history,
+		{.connections = 16, .rooms = 16, .messages = 400, .seconds = 2},
+		"GetHistory, pages of 50 messages"},
 	{"command", load_command, {.runs = 50}, "wall time of a command"},
 };
 #define MODE_COUNT (sizeof(modes) / sizeof(modes[0]))
@@ -45,6 +48,7 @@ static void usage(FILE *out)
 	fputs("usage: load MODE --pid PID --port PORT [--secret TEXT] [--name TEXT]\n"
 	      "            [--connections N] [--rooms N] [--in-flight N] [--rate N] [--seconds "
 	      "S]\n"
+	      "            [--messages N] [--rotate]\n"
 	      "       load command [--runs N] -- PROGRAM ARGUMENT...\n",
 		out);
 	for (size_t i = 0; i < MODE_COUNT; i++) {
@@ -92,6 +96,9 @@ static bool set_number(struct load *load, int option, const char *text)
 	case 'n':
 		load->runs = (size_t)number;
 		break;
+	case 'm':
+		load->messages = (size_t)number;
+		break;
 	case 's':
 		load->seconds = number;
 		break;
@@ -114,6 +121,8 @@ static bool parse(struct load *load, int argc, char **argv)
 		{"rate", required_argument, NULL, 'a'},
 		{"seconds", required_argument, NULL, 's'},
 		{"runs", required_argument, NULL, 'n'},
+		{"messages", required_argument, NULL, 'm'},
+		{"rotate", no_argument, NULL, 'R'},
 		{0},
 	};
 	int option;
@@ -123,6 +132,8 @@ static bool parse(struct load *load, int argc, char **argv)
 			load->target.secret = optarg;
 		} else if (option == 'N') {
 			load->target.name = optarg;
+		} else if (option == 'R') {
+			load->rotate = true;
 		} else if (option == '?' || !set_number(load, option, optarg)) {
 			return false;
 		}

@@ -3,6 +3,7 @@
 #ifndef TESTS_BENCH_LOAD_H
 #define TESTS_BENCH_LOAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -17,11 +18,14 @@ struct load {
 	double rate; /* messages per second */
 	double seconds; /* measured, after half a second of warming up */
 	size_t runs; /* of a command */
+	size_t messages; /* that each connection sends beforehand */
+	bool rotate; /* see load_messages() */
 	char **command; /* NULL: none was given */
 };
 
 /* The first in_flight connections each send their next message when the last one is acknowledged;
- * connection number i is in room i modulo rooms. CPU per delivery and per send. */
+ * connection number i is in room i modulo rooms. rotate: the next message is of the next
+ * connection, so that all of them send by turns. CPU per delivery and per send. */
 void load_messages(const struct load *load);
 
 /* One connection sends at the given rate; how long after its appointed time each message is at each
@@ -44,6 +48,10 @@ void load_ping(const struct load *load);
 void load_rest_create(const struct load *load);
 void load_rest_list(const struct load *load);
 void load_rest_post(const struct load *load);
+
+/* Each connection fills its room, then asks for a page of 50 messages before any number, again and
+ * again. CPU per page. */
+void load_history(const struct load *load);
 
 /* Milliseconds from the start to the end of a command, the median of so many runs. */
 void load_command(const struct load *load);

@@ -1,7 +1,9 @@
 /* Pages of a room's messages, asked for over the hub. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "tests/bench/bench_fill.h"
 #include "tests/bench/bench_proc.h"
 #include "tests/bench/load.h"
 #include "tests/bench/load_crowd.h"
@@ -16,48 +18,44 @@
 
 struct history {
 	struct crowd crowd;
-	uint64_t sends, stored; /* of the messages that the rooms are filled with */
+	size_t *sends; /* by connection, of the messages that fill its room */
+	uint64_t stored; /* of all these */
 	uint64_t asked, pages;
 	uint64_t bytes; /* of pages */
-	uint64_t random;
+	uint64_t random; /* the same pages of every server */
 	bool stopping;
 };
 
-/* xorshift64; the same pages for every server. */
-static uint64_t next_random(struct history *history)
-{
-	history->random ^= history->random << 13;
-	history->random ^= history->random >> 7;
-	history->random ^= history->random << 17;
-	return history->random;
-}
-
 /* ---- filling ---- */
 
-/* Those that came before the connection's own are for others to count. */
+static void send_next(struct history *history, size_t number)
+{
+	if (history->sends[number] < history->crowd.load->messages) {
+		crowd_send(&history->crowd, number, ++history->sends[number]);
+	}
+}
+
 static void on_stored(void *ctx, size_t number, const struct bench_seen *seen)
 {
 	struct history *history = (struct history *)ctx;
-	const struct load *load = history->crowd.load;
-	uint64_t total = (uint64_t)load->messages * load->rooms;
 
 	history->stored += seen->completions;
-	for (uint64_t i = 0; i < seen->completions && history->sends < total; i++) {
-		crowd_send(&history->crowd, number, ++history->sends);
+	for (uint64_t i = 0; i < seen->completions; i++) {
+		send_next(history, number);
 	}
 }
 
-/* One message of each connection is under way. */
+/* Each connection sends so many, one after the other. */
 static void fill(struct history *history)
 {
 	const struct load *load = history->crowd.load;
-	uint64_t total = (uint64_t)load->messages * load->rooms;
+	uint64_t total = (uint64_t)load->messages * load->connections;
 	double until = bench_now() + FILL_S;
 
-	for (size_t i = 0; i < load->connections && history->sends < total; i++) {
-		crowd_send(&history->crowd, i, ++history->sends);
+	for (size_t i = 0; i < load->connections; i++) {
+		send_next(history, i);
 	}
-	while (history->stored < history->sends) {
+	while (history->stored < total) {
 		crowd_turn(&history->crowd, TURN_MS, on_stored, history);
 		if (bench_now() > until) {
 			bench_fail("%" PRIu64 " of %" PRIu64 " messages are stored after %d s",
@@ -68,12 +66,10 @@ static void fill(struct history *history)
 
 /* ---- pages ---- */
 
-/* Rooms are filled at about the same speed, so half of what there is on average is in each. */
 static void ask(struct history *history, size_t number)
 {
 	const struct load *load = history->crowd.load;
-	uint64_t span = load->messages / 2 - PAGE;
-	uint64_t before = PAGE + 1 + next_random(history) % span;
+	uint64_t before = PAGE + 1 + bench_random(&history->random) % (load->messages - PAGE);
 	char room[BENCH_ROOM_SIZE];
 
 	bench_room_name(&load->target, number % load->rooms, room);
@@ -120,11 +116,10 @@ void load_history(const struct load *load)
 {
 	struct history history = {.random = 88172645463325252};
 
-	if (load->rooms == 0 || load->connections < load->rooms ||
-		load->messages / 2 <= PAGE) {
-		bench_fail("a connection or more to each room, and more than %d messages",
-			2 * PAGE);
+	if (load->rooms == 0 || load->connections < load->rooms || load->messages <= PAGE) {
+		bench_fail("a connection or more to each room, and more than %d messages", PAGE);
 	}
+	history.sends = mem_zalloc(load->connections * sizeof(*history.sends));
 	crowd_init(&history.crowd, load);
 	fill(&history);
 	for (size_t i = 0; i < load->connections; i++) {
@@ -139,4 +134,5 @@ void load_history(const struct load *load)
 	report(&history, history.pages - pages, history.bytes - bytes, cpu, seconds);
 	history.stopping = true;
 	crowd_finish(&history.crowd);
+	free(history.sends);
 }

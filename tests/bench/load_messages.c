@@ -13,8 +13,18 @@ struct messages {
 	struct crowd crowd;
 	struct bench_seen seen; /* on all connections */
 	uint64_t sends;
+	size_t next; /* rotate: whose turn it is */
 	bool stopping; /* acknowledged messages are followed by no others */
 };
+
+static void send_next(struct messages *messages, size_t number)
+{
+	if (messages->crowd.load->rotate) {
+		number = messages->next;
+		messages->next = (number + 1) % messages->crowd.load->connections;
+	}
+	crowd_send(&messages->crowd, number, ++messages->sends);
+}
 
 static void got(void *ctx, size_t number, const struct bench_seen *seen)
 {
@@ -25,7 +35,7 @@ static void got(void *ctx, size_t number, const struct bench_seen *seen)
 	messages->seen.message_frame_bytes += seen->message_frame_bytes;
 	messages->seen.completions += seen->completions;
 	for (uint64_t i = 0; i < seen->completions && !messages->stopping; i++) {
-		crowd_send(&messages->crowd, number, ++messages->sends);
+		send_next(messages, number);
 	}
 }
 
@@ -68,7 +78,7 @@ void load_messages(const struct load *load)
 	}
 	crowd_init(&messages.crowd, load);
 	for (size_t i = 0; i < load->in_flight; i++) {
-		crowd_send(&messages.crowd, i, ++messages.sends);
+		send_next(&messages, i);
 	}
 	run_for(&messages, WARM_S);
 	struct bench_seen before = messages.seen;

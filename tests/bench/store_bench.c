@@ -2,26 +2,29 @@
  * thread, a batch at a time, spread over many rooms. Prints CPU microseconds per send of the whole
  * process and the sends per second.
  *
- *     store_bench [-d FOLDER | -U URL] [-r ROOMS] [-b BATCH] [-n SENDS] [-s BYTES] [-u]
+ *     store_bench [-d FOLDER | -U URL] [-r ROOMS] [-b BATCH] [-n SENDS] [-s BYTES] [-u] [-f]
+ *                 [-P PID]
  *
  * -u: no client message ids (keys that grow). The folder of SQLite's file (default: a new one below
  * /var/tmp, removed afterwards) decides which disk is measured. -U: another store, such as
- * postgresql://..., which keeps what is written. */
-#include <errno.h>
+ * postgresql://..., which keeps what is written; -f: its rooms are those of tests/bench/fill.sql.
+ * -P: prints as well what the children of that process, a database server, used. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "lib/base/arena.h"
 #include "lib/base/clock.h"
 #include "lib/base/err.h"
 #include "lib/store/store.h"
+#include "tests/bench/bench_fill.h"
+#include "tests/bench/bench_proc.h"
 
 struct bench {
 	/* how much */
 	size_t rooms, batch, sends, bytes;
-	bool growing_keys;
+	bool growing_keys, filled;
+	pid_t server; /* 0: not known */
 	/* with what */
 	struct loop *loop;
 	struct mailbox *box;
@@ -37,24 +40,6 @@ struct bench {
 	uint64_t random;
 	int err;
 };
-
-static double cpu_us(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
-	return ((double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec) * 1e6 +
-	       (double)usage.ru_utime.tv_usec + (double)usage.ru_stime.tv_usec;
-}
-
-/* xorshift64: cheap, so that it does not count. */
-static uint64_t next_random(struct bench *bench)
-{
-	bench->random ^= bench->random << 13;
-	bench->random ^= bench->random >> 7;
-	bench->random ^= bench->random << 17;
-	return bench->random;
-}
 
 /* ---- sends ---- */
 
@@ -73,7 +58,7 @@ static void fill(struct bench *bench)
 		struct append_item *item = &bench->items[i];
 		struct uuid key;
 		*item = (struct append_item){
-			.room = bench->room_ids[next_random(bench) % bench->rooms],
+			.room = bench->room_ids[bench_random(&bench->random) % bench->rooms],
 			.sender = bench->sender,
 			.content = bytes_of(bench->text, bench->bytes),
 		};
@@ -82,7 +67,7 @@ static void fill(struct bench *bench)
 			memcpy(item->client_key, key.b, sizeof(item->client_key));
 		} else {
 			int len = snprintf(id, sizeof(id), "%llx-%zu",
-				(unsigned long long)next_random(bench), bench->done + i);
+				(unsigned long long)bench_random(&bench->random), bench->done + i);
 			store_client_key(
 				&item->sender, bytes_of(id, (size_t)len), item->client_key);
 		}
@@ -143,6 +128,14 @@ static void room_made(struct store_call *call, int err)
 	}
 }
 
+static void find_rooms(struct bench *bench)
+{
+	bench_fill_member(&bench->sender);
+	for (size_t i = 0; i < bench->rooms; i++) {
+		bench_fill_room(i + 1, &bench->room_ids[i]);
+	}
+}
+
 static int make_rooms(struct bench *bench)
 {
 	struct creation *all = calloc(bench->rooms, sizeof(*all));
@@ -171,25 +164,46 @@ static int make_rooms(struct bench *bench)
 
 /* ---- all of it ---- */
 
+static void report(const struct bench *bench, double cpu, double server_cpu, double wall)
+{
+	double sends = (double)bench->done;
+
+	printf("rooms %zu, batch %zu, %zu bytes%s: %.2f us CPU per send, %.0f sends/s",
+		bench->rooms, bench->batch, bench->bytes,
+		bench->growing_keys ? ", no client ids" : "", cpu / sends, sends / wall * 1e6);
+	if (bench->server != 0) {
+		printf(", %.2f us of the server", server_cpu / sends);
+	}
+	putchar('\n');
+}
+
+static void send_all(struct bench *bench)
+{
+	double server_cpu = bench_children_cpu_us(bench->server);
+	double cpu = bench_own_cpu_us();
+	uint64_t start = clock_mono_us(&clock_system);
+
+	bench->done = 0;
+	send_batch(bench);
+	loop_run(bench->loop);
+	double wall = (double)(clock_mono_us(&clock_system) - start);
+	cpu = bench_own_cpu_us() - cpu;
+	server_cpu = bench_children_cpu_us(bench->server) - server_cpu;
+	report(bench, cpu, server_cpu, wall);
+}
+
 static void run(struct bench *bench)
 {
-	bench->err = make_rooms(bench);
-	bench->done = 0;
+	if (bench->filled) {
+		find_rooms(bench);
+	} else {
+		bench->err = make_rooms(bench);
+	}
 	if (bench->err == 0) {
-		double cpu = cpu_us();
-		uint64_t start = clock_mono_us(&clock_system);
-		send_batch(bench);
-		loop_run(bench->loop);
-		double wall = (double)(clock_mono_us(&clock_system) - start);
-		cpu = cpu_us() - cpu;
-		printf("rooms %zu, batch %zu, %zu bytes%s: %.1f us CPU per send, %.0f sends/s\n",
-			bench->rooms, bench->batch, bench->bytes,
-			bench->growing_keys ? ", no client ids" : "", cpu / (double)bench->done,
-			(double)bench->done / wall * 1e6);
+		send_all(bench);
 	}
 	if (bench->err != 0) {
-		fprintf(stderr, "store_bench: %s\n", err_text(bench->err));
-		exit(1);
+		bench_fail("%s", err_text(bench->err));
 	}
 }
 
@@ -209,7 +223,7 @@ static void parse(struct bench *bench, int argc, char **argv, const char **folde
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "d:U:r:b:n:s:u")) != -1) {
+	while ((option = getopt(argc, argv, "d:U:r:b:n:s:ufP:")) != -1) {
 		size_t number = optarg != NULL ? strtoull(optarg, NULL, 10) : 0;
 		switch (option) {
 		case 'd':
@@ -232,6 +246,12 @@ static void parse(struct bench *bench, int argc, char **argv, const char **folde
 			break;
 		case 'u':
 			bench->growing_keys = true;
+			break;
+		case 'f':
+			bench->filled = true;
+			break;
+		case 'P':
+			bench->server = (pid_t)number;
 			break;
 		default:
 			exit(2);

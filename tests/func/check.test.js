@@ -7,7 +7,7 @@ const net = require('node:net');
 const path = require('node:path');
 const { test, after } = require('node:test');
 const { Chatd, startChatd, run, scratchDir, CHATCTL } = require('./lib/chatd');
-const { sqliteOnly } = require('./lib/database');
+const { ON_POSTGRES, sqliteOnly } = require('./lib/database');
 const { request } = require('./lib/http');
 const { house } = require('./lib/people');
 
@@ -63,7 +63,21 @@ test('all is well: live, ready, database, in every form', async () => {
   }
 });
 
-test('the database: the WAL, the space left and the schema', async () => {
+test('the database on a server: its schema, to whom it is open', { skip: !ON_POSTGRES && 'about PostgreSQL' }, async () => {
+  assert.match(await outcome(0, ['database']), /^OK: the store answers in \d+\.\d ms; the database is not open to this user\n$/);
+  const env = { CHATD_DATABASE_URL: all.chatd.env.CHATD_DATABASE_URL };
+  const line = await outcome(0, ['database', '--format', 'nagios'], { env });
+  assert.match(line, /^CHATD DATABASE OK: the store answers in \d+\.\d ms; schema \d+ is current \| time=\d+\.\d+s;;;0\n$/);
+  // Without the daemon; and where the database, or the server, is away too.
+  const socket = path.join(dir, 'nobody.sock');
+  assert.match(await outcome(1, ['database'], { env, socket }), /chatd is not there; .*schema \d+ is current/);
+  const gone = { CHATD_DATABASE_URL: env.CHATD_DATABASE_URL.replace(/\w+$/, 'no_such_database') };
+  assert.match(await outcome(2, ['database'], { env: gone, socket }), /no_such_database/);
+  const away = { CHATD_DATABASE_URL: 'postgresql://somebody@127.0.0.1:1/chat' };
+  assert.match(await outcome(2, ['database'], { env: away, socket }), /127\.0\.0\.1\D+1\D/);
+});
+
+test('the database: the WAL, the space left and the schema', { skip: sqliteOnly('how large they are') }, async () => {
   const text = await outcome(0, ['database', '--format', 'nagios']);
   assert.match(text, /wal=\d+B;268435456;1073741824;0 free=\d+B;536870912:;67108864:;0\n$/);
   assert.match(text, /schema \d+ is current/);

@@ -141,6 +141,11 @@ function figuresOf(fault, store, seed, field, result) {
   };
 }
 
+function writeFigures(figures) {
+  fs.mkdirSync(OUT, { recursive: true });
+  fs.appendFileSync(path.join(OUT, 'figures.jsonl'), `${JSON.stringify(figures)}\n`);
+}
+
 function keepEvidence(name, seed, field, error) {
   const dir = path.join(OUT, `${name.replace(/\W+/g, '-')}-${seed}`);
   fs.mkdirSync(dir, { recursive: true });
@@ -183,13 +188,12 @@ async function runOn(fault, store, seed, field) {
     const times = await underLoad(fault, field);
     field.rooms = await world.rooms(load.allRooms);
     const result = judge(fault, field, times);
-    const figures = figuresOf(fault, store, seed, field, result);
-    fs.mkdirSync(OUT, { recursive: true });
-    fs.appendFileSync(path.join(OUT, 'figures.jsonl'), `${JSON.stringify(figures)}\n`);
+    writeFigures(figuresOf(fault, store, seed, field, result));
     assertWell(fault, result);
     if (fault.prove) {
-      fault.prove({ result, field });
+      await fault.prove({ result, field });
     }
+    const figures = figuresOf(fault, store, seed, field, result);
     if (process.env.CHAOS_KEEP) {
       keepEvidence(`${fault.name}-${store}`, seed, field);
     }
