@@ -163,19 +163,26 @@ part_func() {
   CHATD_BIN=$OUT/asan/chatd CHATCTL_BIN=$OUT/asan/chatctl live functional node tests/func/run.js tests/func
 }
 
-# Files whose daemons would be the same over any store: the first three name their stores themselves, the others talk
-# to no daemon but to what stands for one, or to one that is stopped.
-any_store='db db_postgres instances chat_client_hub chatctl verbs verbs_away'
+# Files whose daemons would be the same over any store: those of db, and instances, name their stores themselves, the
+# others talk to no daemon but to what stands for one, or to one that is stopped.
+any_store='db db_* instances chat_client_hub chatctl verbs verbs_away'
+
+is_any_store() {
+  for pattern in $any_store; do
+    # shellcheck disable=SC2254 # a pattern
+    case $1 in
+    $pattern) return 0 ;;
+    esac
+  done
+  return 1
+}
 
 # The others again, over PostgreSQL.
 part_funcpg() {
   build asan 'all node-modules probe-programs' || return
   files=''
   for file in tests/func/*.test.js; do
-    case " $any_store " in
-    *" $(basename "$file" .test.js) "*) ;;
-    *) files="$files $file" ;;
-    esac
+    is_any_store "$(basename "$file" .test.js)" || files="$files $file"
   done
   # shellcheck disable=SC2086 # a list of words
   CHATD_TEST_STORE=postgres CHATD_BIN=$OUT/asan/chatd CHATCTL_BIN=$OUT/asan/chatctl \

@@ -7,6 +7,8 @@
 #include "chatd/rest/rest.h"
 #include "lib/base/clock.h"
 #include "lib/loop/loop.h"
+#include "lib/loop/mailbox.h"
+#include "lib/loop/thread.h"
 #include "lib/net/stream.h"
 
 #define RETRY_AFTER "Retry-After: 1\r\n"
@@ -17,7 +19,8 @@ struct lobby {
 	struct http_server *http;
 	struct loop_signal *signals[2];
 	struct loop_timer *timer;
-	bool rested; /* the time is over */
+	struct mailbox *box; /* of the thread that works meanwhile */
+	bool rested; /* the time, or the work, is over */
 	bool ended;
 };
 
@@ -77,6 +80,7 @@ struct lobby *lobby_create(void)
 	lobby->signals[0] = loop_signal_open(lobby->loop, SIGTERM, on_signal, lobby);
 	lobby->signals[1] = loop_signal_open(lobby->loop, SIGINT, on_signal, lobby);
 	lobby->timer = loop_timer_create(lobby->loop, on_timer, lobby);
+	lobby->box = mailbox_create(lobby->loop);
 	return lobby;
 }
 
@@ -89,6 +93,7 @@ void lobby_destroy(struct lobby **lobby)
 	loop_signal_close(&gone->signals[0]);
 	loop_signal_close(&gone->signals[1]);
 	loop_timer_destroy(&gone->timer);
+	mailbox_destroy(&gone->box);
 	loop_destroy(&gone->loop);
 	free(gone);
 }
@@ -110,5 +115,43 @@ bool lobby_serve(struct lobby *lobby, uint64_t us)
 	while (!lobby->rested && !lobby->ended) {
 		loop_turn(lobby->loop, -1);
 	}
+	return !lobby->ended;
+}
+
+/* ---- work meanwhile ---- */
+
+struct lobby_work {
+	struct mail mail;
+	struct lobby *lobby;
+	void (*work)(void *arg);
+	void *arg;
+};
+
+static void work_over(struct mail *mail)
+{
+	CONTAINER_OF(mail, struct lobby_work, mail)->lobby->rested = true;
+}
+
+static void *work_main(void *arg)
+{
+	struct lobby_work *work = arg;
+	work->work(work->arg);
+	mailbox_post(work->lobby->box, &work->mail, work_over);
+	return NULL;
+}
+
+bool lobby_serve_while(struct lobby *lobby, void (*work)(void *arg), void *arg)
+{
+	struct lobby_work order = {.lobby = lobby, .work = work, .arg = arg};
+	pthread_t thread;
+	if (thread_start(&thread, "lobby", work_main, &order) != 0) {
+		work(arg); /* nobody is served meanwhile */
+		return !lobby->ended;
+	}
+	lobby->rested = false;
+	while (!lobby->rested) {
+		loop_turn(lobby->loop, -1);
+	}
+	thread_join(thread);
 	return !lobby->ended;
 }

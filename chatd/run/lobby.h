@@ -18,5 +18,7 @@ struct loop *lobby_loop(struct lobby *lobby);
 void lobby_accept(void *ctx, int fd, const char *peer);
 /* Serves for so long. false: the process was told to end. */
 bool lobby_serve(struct lobby *lobby, uint64_t us);
+/* Serves while work(arg) runs on a thread of its own, until it has returned; the same answer. */
+bool lobby_serve_while(struct lobby *lobby, void (*work)(void *arg), void *arg);
 
 #endif

@@ -260,22 +260,37 @@ static void say_waiting(struct log_rate *said, const char *why)
 	}
 }
 
+struct opening {
+	struct server *server;
+	struct buf *why;
+	int err;
+};
+
+/* On a thread of its own: a server that is silent takes seconds. */
+static void open_once_more(void *arg)
+{
+	struct opening *opening = arg;
+	buf_clear(opening->why);
+	opening->err = open_store(opening->server, opening->why);
+}
+
 /* The database cannot be reached: until it can, the node says that it is not ready. ERR_CANCELLED:
  * it was told to end. */
 static int wait_for_store(struct server *server, struct buf *why)
 {
 	struct lobby *lobby = lobby_create();
+	struct opening opening = {.server = server, .why = why};
 	int err = open_listener(server, lobby_loop(lobby), lobby_accept, lobby, why);
 	uint64_t pause = STORE_PAUSE_US;
 	struct log_rate said = {0};
 	while (err == 0 || err == ERR_UNAVAILABLE) {
 		say_waiting(&said, buf_cstr(why));
-		if (!lobby_serve(lobby, pause)) {
+		if (!lobby_serve(lobby, pause) ||
+			!lobby_serve_while(lobby, open_once_more, &opening)) {
 			err = ERR_CANCELLED;
 			break;
 		}
-		buf_clear(why);
-		err = open_store(server, why);
+		err = opening.err;
 		if (err == 0) {
 			break;
 		}
@@ -299,8 +314,6 @@ static void make_canary(struct server *server)
 static void open_signals(struct server *server)
 {
 	struct loop *loop = server->main->loop;
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* a full quota is an error of the write, not our end */
 	server->signals[0] = loop_signal_open(loop, SIGTERM, server_drain, server);
 	server->signals[1] = loop_signal_open(loop, SIGINT, server_drain, server);
 	server->signals[2] = loop_signal_open(loop, SIGHUP, on_hangup, server);
@@ -346,7 +359,7 @@ static int server_start(struct server *server, bool *ret_made, struct buf *why)
 		err = keys_load(server->conf, &server->verifier, ret_made, why);
 	}
 	if (err == 0) {
-		err = open_store(server, why);
+		err = server->waits ? ERR_UNAVAILABLE : open_store(server, why);
 	}
 	if (err == ERR_UNAVAILABLE) {
 		err = wait_for_store(server, why);
@@ -360,6 +373,7 @@ static int server_start(struct server *server, bool *ret_made, struct buf *why)
 		err = bars_load(server->main, why);
 	}
 	if (err != 0) {
+		server->again = err == ERR_UNAVAILABLE;
 		return err;
 	}
 	server_drain_prepare(server);
@@ -393,7 +407,8 @@ static void set_control(struct server *server)
 	};
 }
 
-/* From a start to its end. true: once more, on a store whose numbers started anew. */
+/* From a start to its end. true: once more, on a store whose numbers started anew, or that was lost
+ * meanwhile. */
 static bool run_once(struct server *server, int *ret_err)
 {
 	struct buf why = {0};
@@ -404,6 +419,10 @@ static bool run_once(struct server *server, int *ret_err)
 	if (err == 0) {
 		say_ready(server, made_secret);
 		loop_run(server->main->loop);
+	} else if (server->again) {
+		log_event(LOG_WARN, "the database was lost at the start",
+			LOG_STR("why", buf_cstr(&why)));
+		err = 0;
 	} else if (err == ERR_CANCELLED) {
 		err = 0;
 	} else {
@@ -418,6 +437,14 @@ static bool run_once(struct server *server, int *ret_err)
 	return err == 0 && server->again;
 }
 
+/* While it waits for the database, too: HUP is taken as soon as there is something to reload. */
+static void ignore_signals(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a full quota is an error of the write, not our end */
+	signal(SIGHUP, SIG_IGN);
+}
+
 int server_run(const struct server_params *params, struct conf *conf)
 {
 	struct server server = {
@@ -426,6 +453,7 @@ int server_run(const struct server_params *params, struct conf *conf)
 		.started_us = clock_mono_us(&clock_system),
 	};
 	int err;
+	ignore_signals();
 	while (run_once(&server, &err)) {
 		server = (struct server){
 			.params = params,
@@ -433,6 +461,7 @@ int server_run(const struct server_params *params, struct conf *conf)
 			.listener = server.listener,
 			.listening = server.listening,
 			.started_us = server.started_us,
+			.waits = server.state == SERVER_STARTING,
 		};
 	}
 	listener_close(&server.listener);

@@ -21,8 +21,9 @@
 #define DRAIN_POLL_US 20000
 /* An operator who reads nothing for so long is not waited for then. */
 #define STALLED_US 2000000
-/* What goes on where numbers start anew is of the past: a catching up that waits for numbers which are
- * gone, a send of unknown fate. It is given so long, besides what the closing is spread over. */
+/* What goes on where numbers start anew is of the past: a catching up that waits for numbers which
+ * are gone, a send of unknown fate. It is given so long, besides what the closing is spread over.
+ */
 #define ANEW_US 500000
 
 void server_set_state(struct server *server, enum server_state state)

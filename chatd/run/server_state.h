@@ -47,6 +47,7 @@ struct server {
 	uint64_t started_us, drain_until_us;
 	bool aborted;
 	bool again; /* it ends, to start anew on the store */
+	bool waits; /* it was lost while we started on it: first it is waited for */
 	struct buf listening;
 };
 

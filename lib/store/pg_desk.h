@@ -31,6 +31,7 @@ struct pg_line {
 	struct list talks; /* that are on it */
 	unsigned talk_count;
 	uint64_t used_us; /* when it last had something to do */
+	uint64_t hurry_until_us; /* changes waited for a lock in vain: so long others wait less */
 };
 
 /* Calls that wait, linked by next. */

@@ -104,6 +104,14 @@ static bool leads_elsewhere(const struct pg_line *line)
 	       !bytes_eq(pg_bytes(row, 0, 2), bytes_str(root->base.epoch));
 }
 
+/* It may lag behind, and what is not there yet would be taken for purged. */
+static bool is_standby(const struct pg_line *line)
+{
+	const struct pg_result *row = line->hello.results[0];
+
+	return pg_rows(row) == 1 && pg_bool(row, 0, 3);
+}
+
 static void on_hello(struct pg_exchange *exchange)
 {
 	struct pg_line *line = CONTAINER_OF(exchange, struct pg_line, hello);
@@ -116,6 +124,11 @@ static void on_hello(struct pg_exchange *exchange)
 		const char *why = exchange->why != NULL ? exchange->why : "it does not answer";
 		pg_link_close(line->link);
 		failed(line, pg_fault_err(exchange->fault), why);
+		return;
+	}
+	if (is_standby(line)) {
+		pg_link_close(line->link);
+		failed(line, ERR_UNAVAILABLE, "the server is a standby");
 		return;
 	}
 	if (leads_elsewhere(line)) {

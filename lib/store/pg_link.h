@@ -126,8 +126,9 @@ uint64_t pg_touched(const struct pg_result *result);
 /* Such as "COMMIT", "ROLLBACK", "INSERT 0 1". */
 const char *pg_tag(const struct pg_result *result);
 bool pg_is_null(const struct pg_result *result, size_t row, int column);
-/* Views the result; NULL is BYTES_NONE. */
+/* Views the result; NULL is BYTES_NONE. The second is for whom an empty text is none as well. */
 struct bytes pg_bytes(const struct pg_result *result, size_t row, int column);
+struct bytes pg_text(const struct pg_result *result, size_t row, int column);
 /* bigint, integer, smallint, boolean, oid; NULL is 0. */
 int64_t pg_int(const struct pg_result *result, size_t row, int column);
 bool pg_bool(const struct pg_result *result, size_t row, int column);
@@ -135,5 +136,12 @@ bool pg_bool(const struct pg_result *result, size_t row, int column);
 int64_t pg_time(const struct pg_result *result, size_t row, int column);
 /* false: NULL (*ret_id is nil). */
 bool pg_id(const struct pg_result *result, size_t row, int column, struct uuid *ret_id);
+/* pg_text() of so many columns at once, which is quicker; and the meanings of such values, as of
+ * those above (but for oid). */
+void pg_texts(const struct pg_result *result, size_t row, int first, size_t count,
+	struct bytes *ret_values);
+int64_t pg_number(struct bytes value);
+int64_t pg_moment(struct bytes value);
+bool pg_uuid(struct bytes value, struct uuid *ret_id);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/base/err.h"
@@ -178,46 +179,47 @@ static int progress(const struct running *running)
 }
 
 /* The archive came through whole: psql may commit. */
-static int commit(struct running *running)
+static void commit(struct running *running)
 {
 	running->committing = true;
-	bool written = write_all(running->fds[FD_EPILOGUE_WRITE], running->run->epilogue);
+	/* Where it cannot be written psql has ended, and says why. */
+	(void)write_all(running->fds[FD_EPILOGUE_WRITE], running->run->epilogue);
 	close_fd(running, FD_EPILOGUE_WRITE);
-	return written ? 0 : ERR_UNCERTAIN; /* psql has ended, and says why */
 }
 
-static int end_restore(struct running *running, struct buf *why)
+/* psql ended before it might commit, or pg_restore did badly: which of them is to be named? That
+ * psql does not read any more ends pg_restore too, and half a row is an error to psql. */
+static int fail_half_way(struct running *running, struct buf *why)
 {
-	if (child_went_well(&running->restore)) {
-		commit(running);
-		return 0;
+	const struct child *restore = &running->restore;
+	bool psql_over = child_wait(&running->psql, TICK_MS);
+	bool restore_over = child_wait(&running->restore, TICK_MS);
+	bool broken_pipe = says(restore, "Broken pipe") ||
+			   (WIFSIGNALED(restore->status) && WTERMSIG(restore->status) == SIGPIPE);
+
+	if (restore_over && !child_went_well(restore) && !(psql_over && broken_pipe)) {
+		return pg_archive_fail(running->run->archive, restore, why);
 	}
-	/* It may be psql's end that ended it. */
-	if (child_wait(&running->psql, TICK_MS) && !child_went_well(&running->psql)) {
-		return fail_psql(running, why);
-	}
-	return pg_archive_fail(running->run->archive, &running->restore, why);
+	return fail_psql(running, why);
 }
 
 /* Turns until psql has ended well. Once it may commit nothing is broken off any more. */
 static int await(struct running *running, struct buf *why)
 {
-	int err = 0;
-
-	while (err == 0 && !child_wait(&running->psql, TICK_MS)) {
+	while (!child_wait(&running->psql, TICK_MS)) {
 		int asked = progress(running);
 		if (!running->committing && asked != 0) {
 			return asked;
 		}
 		if (!running->committing && child_wait(&running->restore, 0)) {
-			err = end_restore(running, why);
+			if (!child_went_well(&running->restore)) {
+				return fail_half_way(running, why);
+			}
+			commit(running);
 		}
 	}
-	if (err != 0) {
-		return err;
-	}
 	if (!running->committing) {
-		return fail_psql(running, why);
+		return fail_half_way(running, why);
 	}
 	if (!child_went_well(&running->psql)) {
 		fail_psql(running, why);

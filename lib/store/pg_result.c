@@ -1,6 +1,7 @@
 #include "lib/store/pg_link_private.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <stdio.h>
 
 #include <libpq-fe.h>
@@ -35,51 +36,106 @@ const char *pg_tag(const struct pg_result *result)
 	return PQcmdStatus((PGresult *)(uintptr_t)result);
 }
 
+static bool is_inside(const struct pg_result *result, size_t row, int column)
+{
+	return row < pg_rows(result) && column >= 0 && column < PQnfields(result);
+}
+
 bool pg_is_null(const struct pg_result *result, size_t row, int column)
 {
-	assert(row < pg_rows(result) && column >= 0 && column < PQnfields(result));
+	assert(is_inside(result, row, column));
 	return PQgetisnull(result, (int)row, column) != 0;
 }
 
-struct bytes pg_bytes(const struct pg_result *result, size_t row, int column)
+/* NULL is without length, as is what lies outside of the result. */
+struct bytes pg_text(const struct pg_result *result, size_t row, int column)
 {
 	int len = PQgetlength(result, (int)row, column);
-	/* Pages have 16,000 values: what is not asked of each is worth it. A NULL has no length. */
-	if (len == 0 && pg_is_null(result, row, column)) {
+	if (len == 0) {
+		assert(is_inside(result, row, column));
 		return BYTES_NONE;
 	}
 	return bytes_of(PQgetvalue(result, (int)row, column), (size_t)len);
 }
 
-static uint64_t read_number(struct bytes value)
+struct bytes pg_bytes(const struct pg_result *result, size_t row, int column)
 {
-	uint64_t n = 0;
-	for (size_t i = 0; i < value.len; i++) {
-		n = n << 8 | (uint8_t)value.ptr[i];
+	struct bytes value = pg_text(result, row, column);
+	if (value.len == 0 && !pg_is_null(result, row, column)) {
+		return bytes_of(PQgetvalue(result, (int)row, column), 0);
 	}
-	return n;
+	return value;
+}
+
+static uint64_t read_64(const char *at)
+{
+	uint64_t n;
+	memcpy(&n, at, sizeof(n));
+	return be64toh(n);
+}
+
+static uint32_t read_32(const char *at)
+{
+	uint32_t n;
+	memcpy(&n, at, sizeof(n));
+	return be32toh(n);
+}
+
+/* Pages have 16,000 values: what need not be asked of each is worth it. */
+void pg_texts(const struct pg_result *result, size_t row, int first, size_t count,
+	struct bytes *ret_values)
+{
+	assert(count == 0 || is_inside(result, row, first + (int)count - 1));
+	for (size_t i = 0; i < count; i++) {
+		int column = first + (int)i;
+		int len = PQgetlength(result, (int)row, column);
+		ret_values[i] = len == 0 ? BYTES_NONE
+					 : bytes_of(PQgetvalue(result, (int)row, column),
+						   (size_t)len);
+	}
+}
+
+int64_t pg_number(struct bytes value)
+{
+	switch (value.len) {
+	case 8:
+		return (int64_t)read_64(value.ptr);
+	case 4:
+		return (int32_t)read_32(value.ptr);
+	case 2:
+		return (int16_t)((uint8_t)value.ptr[0] << 8 | (uint8_t)value.ptr[1]);
+	case 1:
+		return value.ptr[0] != 0;
+	default:
+		assert(value.len == 0);
+		return 0;
+	}
+}
+
+int64_t pg_moment(struct bytes value)
+{
+	assert(value.len == 0 || value.len == sizeof(uint64_t));
+	return value.len == 0 ? 0 : pg_time_to_ms((int64_t)read_64(value.ptr));
+}
+
+bool pg_uuid(struct bytes value, struct uuid *ret_id)
+{
+	if (value.len == 0) {
+		*ret_id = (struct uuid){0};
+		return false;
+	}
+	assert(value.len == sizeof(ret_id->b));
+	memcpy(ret_id->b, value.ptr, sizeof(ret_id->b));
+	return true;
 }
 
 int64_t pg_int(const struct pg_result *result, size_t row, int column)
 {
-	struct bytes value = pg_bytes(result, row, column);
-	if (value.ptr == NULL) {
-		return 0;
+	struct bytes value = pg_text(result, row, column);
+	if (value.len == 4 && PQftype(result, column) == OID_OID) {
+		return (int64_t)read_32(value.ptr);
 	}
-	uint64_t n = read_number(value);
-	switch (value.len) {
-	case 8:
-		return (int64_t)n;
-	case 4:
-		return PQftype(result, column) == OID_OID ? (int64_t)n : (int32_t)n;
-	case 2:
-		return (int16_t)n;
-	case 1:
-		return n != 0;
-	default:
-		assert(!"a column that is no whole number");
-		return 0;
-	}
+	return pg_number(value);
 }
 
 bool pg_bool(const struct pg_result *result, size_t row, int column)
@@ -89,20 +145,12 @@ bool pg_bool(const struct pg_result *result, size_t row, int column)
 
 int64_t pg_time(const struct pg_result *result, size_t row, int column)
 {
-	struct bytes value = pg_bytes(result, row, column);
-	return value.ptr == NULL ? 0 : pg_time_to_ms((int64_t)read_number(value));
+	return pg_moment(pg_text(result, row, column));
 }
 
 bool pg_id(const struct pg_result *result, size_t row, int column, struct uuid *ret_id)
 {
-	struct bytes value = pg_bytes(result, row, column);
-	if (value.ptr == NULL) {
-		*ret_id = (struct uuid){0};
-		return false;
-	}
-	assert(value.len == sizeof(ret_id->b));
-	memcpy(ret_id->b, value.ptr, sizeof(ret_id->b));
-	return true;
+	return pg_uuid(pg_text(result, row, column), ret_id);
 }
 
 /* ---- errors ---- */

@@ -5,7 +5,7 @@
 static struct bytes text(
 	const struct pg_result *result, size_t row, int column, struct arena *arena)
 {
-	struct bytes b = pg_bytes(result, row, column);
+	struct bytes b = pg_text(result, row, column);
 
 	return b.len != 0 ? arena_dup(arena, b) : BYTES_NONE;
 }
@@ -83,15 +83,14 @@ static struct bytes copy(char **at, struct bytes text)
 
 /* A page has up to 1,000 rows, each with up to five texts of any size: one allocation for each row.
  */
-static int message_texts(const struct pg_result *result, size_t row, int at, struct arena *arena,
-	struct message_row *ret_row)
+static int message_texts(const struct bytes *values, struct arena *arena, struct message_row *ret_row)
 {
 	struct bytes texts[] = {
-		pg_bytes(result, row, at + 6),
-		pg_bytes(result, row, ret_row->encrypted ? at + 8 : at + 7),
-		pg_bytes(result, row, at + 10),
-		pg_bytes(result, row, at + 11),
-		pg_bytes(result, row, at + 12),
+		values[6],
+		values[ret_row->encrypted ? 8 : 7],
+		values[10],
+		values[11],
+		values[12],
 	};
 	const size_t count = sizeof(texts) / sizeof(texts[0]);
 	size_t size = 0;
@@ -117,19 +116,22 @@ static int message_texts(const struct pg_result *result, size_t row, int at, str
 int pg_row_message(const struct pg_result *result, size_t row, int at, struct arena *arena,
 	const struct uuid *room, struct message_row *ret_row)
 {
+	struct bytes values[PG_MESSAGE_COLUMN_COUNT];
+
+	pg_texts(result, row, at, PG_MESSAGE_COLUMN_COUNT, values);
 	memset(ret_row, 0, sizeof(*ret_row));
 	ret_row->room = *room;
-	ret_row->seq = number(result, row, at);
-	pg_id(result, row, at + 1, &ret_row->sender);
-	ret_row->type = (enum message_type)pg_int(result, row, at + 2);
-	ret_row->ref_seq = number(result, row, at + 3);
-	ret_row->sent_ms = pg_time(result, row, at + 4);
-	ret_row->epoch_no = (uint32_t)pg_int(result, row, at + 5);
-	ret_row->encrypted = pg_bool(result, row, at + 9);
-	pg_id(result, row, at + 13, &ret_row->imported_id);
-	ret_row->edited_ms = pg_time(result, row, at + 14);
-	ret_row->deleted_ms = pg_time(result, row, at + 15);
-	return message_texts(result, row, at, arena, ret_row);
+	ret_row->seq = (uint64_t)pg_number(values[0]);
+	pg_uuid(values[1], &ret_row->sender);
+	ret_row->type = (enum message_type)pg_number(values[2]);
+	ret_row->ref_seq = (uint64_t)pg_number(values[3]);
+	ret_row->sent_ms = pg_moment(values[4]);
+	ret_row->epoch_no = (uint32_t)pg_number(values[5]);
+	ret_row->encrypted = pg_number(values[9]) != 0;
+	pg_uuid(values[13], &ret_row->imported_id);
+	ret_row->edited_ms = pg_moment(values[14]);
+	ret_row->deleted_ms = pg_moment(values[15]);
+	return message_texts(values, arena, ret_row);
 }
 
 int pg_one_room(const struct pg_result *result, struct arena *arena, struct room_row *ret_row)

@@ -1,7 +1,4 @@
 /* Where rooms are, for programs that share the store; what changed is pg_watch.c's. */
-#include <stdio.h>
-
-#include "lib/base/ident.h"
 #include "lib/store/pg_rows.h"
 #include "lib/store/pg_talk.h"
 
@@ -44,11 +41,9 @@ static bool went_back(const struct store_heads *req)
 static void begin_epoch(struct pg_talk *talk)
 {
 	struct pg_params params = {.count = 0};
-	uint64_t random;
 	char epoch[17];
 
-	random_bytes(&random, sizeof(random));
-	snprintf(epoch, sizeof(epoch), "%016llx", (unsigned long long)random);
+	store_epoch_make(epoch);
 	pg_param_int4(&params, (int32_t)pg_talk_store(talk)->epoch_no + 1);
 	pg_param_text(&params, bytes_str(epoch));
 	pg_talk_add(talk, PG_SQL_EPOCH_NEXT, &params);

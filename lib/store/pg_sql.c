@@ -6,8 +6,10 @@ const struct pg_sql_row pg_sql_links[PG_SQL_COUNT] = {
 	[PG_SQL_BEGIN] = {"begin", "BEGIN"},
 	[PG_SQL_COMMIT] = {"commit", "COMMIT"},
 	[PG_SQL_ROLLBACK] = {"rollback", "ROLLBACK"},
+	[PG_SQL_HURRY] = {"hurry", "SELECT set_config('lock_timeout', '200ms', true)"},
 	/* Whether the link still leads to the database that the store was opened on. */
-	[PG_SQL_HELLO] = {"hello", "SELECT e.no, s.system_identifier, e.epoch"
+	[PG_SQL_HELLO] = {"hello", "SELECT e.no, s.system_identifier, e.epoch,"
+				   " pg_is_in_recovery()"
 				   " FROM epochs e, pg_control_system() s"
 				   " ORDER BY e.no DESC LIMIT 1"},
 };

@@ -7,6 +7,8 @@ enum pg_sql {
 	PG_SQL_BEGIN,
 	PG_SQL_COMMIT,
 	PG_SQL_ROLLBACK,
+	/* The transaction does not wait long for locks. */
+	PG_SQL_HURRY,
 	PG_SQL_HELLO,
 	/* messages that are appended: pg_sql_append.c */
 	/* $1 rooms (uuid[]): locks their rows, in the order of their ids; the second fails where

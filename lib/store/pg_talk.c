@@ -11,6 +11,9 @@
 #define READ_US 10000000
 #define CHANGE_US 5000000
 #define SLOW_US 120000000
+/* Changes go one at a time: after one that waited in vain for a lock, the next ones give up early
+ * for this long. */
+#define HURRY_US 10000000
 
 struct pg_talk {
 	struct list_node node; /* of its line */
@@ -62,13 +65,24 @@ static void exchange_open(struct pg_talk *talk)
 	}
 }
 
+static void transaction_open(struct pg_talk *talk)
+{
+	const struct pg_line *line = talk->line;
+
+	pg_link_add(line->link, PG_SQL_BEGIN, NULL);
+	talk->in_transaction = true;
+	talk->before = 1;
+	if (loop_now_us(line->desk->loop) < line->hurry_until_us) {
+		pg_link_add(line->link, PG_SQL_HURRY, NULL);
+		talk->before = 2;
+	}
+}
+
 void pg_talk_add(struct pg_talk *talk, enum pg_sql sql, const struct pg_params *params)
 {
 	exchange_open(talk);
 	if (is_change(talk) && !talk->in_transaction) {
-		pg_link_add(talk->line->link, PG_SQL_BEGIN, NULL);
-		talk->in_transaction = true;
-		talk->before = 1;
+		transaction_open(talk);
 	}
 	pg_link_add(talk->line->link, sql, params);
 }
@@ -174,22 +188,32 @@ static void talk_lost(struct pg_talk *talk)
 	talk_finish(talk, talk->committing ? ERR_UNCERTAIN : ERR_UNAVAILABLE);
 }
 
+/* Whether the same may work at once. Who waited in vain for a lock would do so again, and all behind
+ * him with him. */
+static bool met_another(struct pg_talk *talk)
+{
+	enum pg_fault fault = talk->exchange.fault;
+
+	if (is_change(talk) && strcmp(talk->exchange.sqlstate, "55P03") == 0) {
+		talk->line->hurry_until_us = loop_now_us(talk->line->desk->loop) + HURRY_US;
+		return false;
+	}
+	return fault == PG_TWICE || fault == PG_AGAIN;
+}
+
 /* The statement had no effect, and the transaction has none. */
 static void talk_failed(struct pg_talk *talk)
 {
-	enum pg_fault fault = talk->exchange.fault;
-	bool met = fault == PG_TWICE || fault == PG_AGAIN;
-
 	if (talk->ending) { /* ROLLBACK does not fail */
 		talk_finish(talk, talk->again ? ERR_INTERNAL : talk->err);
 		return;
 	}
-	talk->open = false;
-	if (!met || ++talk->call->tries >= TRIES) {
+	talk->open = talk->committing = false;
+	if (!met_another(talk) || ++talk->call->tries >= TRIES) {
 		talk->call->why = arena_printf(talk->call->arena, "%s (SQLSTATE %s)",
 			talk->exchange.why != NULL ? talk->exchange.why : "no reason given",
 			talk->exchange.sqlstate);
-		talk_end(talk, pg_fault_err(fault), false);
+		talk_end(talk, pg_fault_err(talk->exchange.fault), false);
 		return;
 	}
 	if (!talk->in_transaction) {
@@ -251,9 +275,7 @@ static bool step_sent(struct pg_talk *talk, int answer)
 	if (answer == PG_COMMIT) {
 		exchange_open(talk);
 		if (!talk->in_transaction) { /* nothing to be kept: still one round trip */
-			pg_link_add(talk->line->link, PG_SQL_BEGIN, NULL);
-			talk->in_transaction = true;
-			talk->before = 1;
+			transaction_open(talk);
 		}
 		pg_link_add(talk->line->link, PG_SQL_COMMIT, NULL);
 		talk->committing = true;

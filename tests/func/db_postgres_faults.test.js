@@ -7,7 +7,7 @@ const path = require('node:path');
 const { spawn } = require('node:child_process');
 const { once } = require('node:events');
 const { after, test } = require('node:test');
-const { run, CHATCTL } = require('./lib/chatd');
+const { environment, run, CHATCTL } = require('./lib/chatd');
 const {
   ROOMS, MESSAGES, NO_CHECKSUM, dir, freshFile, db, good, json, bad, filled, contents, fakes, real, made
 } = require('./lib/db_postgres');
@@ -130,21 +130,38 @@ test('programs that fail, or write something else', { skip }, async () => {
   await good(base.url, ['restore', '-y', target]);
 });
 
-// Starts chatctl, waits until the program that it started says so in `mark`, and sends the signal.
-async function interrupt(url, args, env, mark, signal) {
-  const child = spawn(CHATCTL, ['db', ...args], { cwd: dir, stdio: 'ignore', env: { ...process.env, CHATD_DATABASE_URL: url, ...env } });
-  const ended = once(child, 'exit');
-  while (!fs.existsSync(mark)) {
-    await sleep(20);
+const isThere = (pid) => {
+  try {
+    return fs.readFileSync(`/proc/${pid}/cmdline`).length > 0;
+  } catch {
+    return false;
   }
+};
+
+async function until(what, condition) {
+  for (let i = 0; i < 400; i++) {
+    if (await condition()) {
+      return;
+    }
+    await sleep(50);
+  }
+  assert.fail(`20 s, and not yet: ${what}`);
+}
+
+// Starts chatctl, waits until the program that it started says so in `mark`, and sends the signal. How chatctl ended.
+async function interrupt(url, args, env, mark, signal) {
+  const child = spawn(CHATCTL, ['db', ...args],
+    { cwd: dir, stdio: ['ignore', 'ignore', 'pipe'], env: environment({ CHATD_DATABASE_URL: url, ...env }) });
+  let said = '';
+  child.stderr.on('data', (chunk) => (said += chunk));
+  const ended = once(child, 'exit');
+  await until('the program runs', () => fs.existsSync(mark) || child.exitCode !== null);
+  assert.strictEqual(child.exitCode, null, said);
   child.kill(signal);
   const [code, by] = await ended;
   const pid = Number(fs.readFileSync(mark, 'utf8'));
   fs.rmSync(mark);
-  for (let i = 0; i < 100 && fs.existsSync(`/proc/${pid}/cmdline`) && fs.readFileSync(`/proc/${pid}/cmdline`).length > 0; i++) {
-    await sleep(50);
-  }
-  assert.ok(!fs.existsSync(`/proc/${pid}/cmdline`) || fs.readFileSync(`/proc/${pid}/cmdline`).length === 0, 'its program has ended');
+  await until('the program ends', () => !isThere(pid));
   return code === null ? by : code;
 }
 
@@ -171,9 +188,7 @@ test('signals end the programs, and leave nothing half-done', { skip }, async ()
   };
   for (const signal of ['SIGINT', 'SIGKILL']) {
     assert.strictEqual(await interrupt(base.url, ['restore', '-y', target], restores, mark, signal), signal);
-    for (let i = 0; i < 100 && (await json(base.url, ['status'])).connections > 0; i++) {
-      await sleep(50);
-    }
+    await until('nobody is connected', async () => (await json(base.url, ['status'])).connections === 0);
     assert.strictEqual(await contents(base, { epochs: true }), was, signal);
   }
 });

@@ -10,17 +10,14 @@
 #include "tests/unit/store_pg_help.h"
 #include "tests/unit/store_pg_race.h"
 
-/* Without the loop, so that the store hears of nothing meanwhile. */
-static void wait_state(struct races *r, const char *state)
-{
-	uint64_t until = clock_mono_us(&clock_system) + 10000000;
-	const char *sql =
-		arena_printf(r->t.arena, "SELECT count(*) FROM pg_stat_activity WHERE state = '%s'"
-					 " AND datname = current_database()", state);
+#define ABORTED "state = 'idle in transaction (aborted)'"
 
-	while (race_number(r, sql) == 0) {
-		assert_true(clock_mono_us(&clock_system) < until);
-	}
+static bool is_there(struct races *r, const char *what)
+{
+	return race_number(r, arena_printf(r->t.arena,
+				      "SELECT count(*) FROM pg_stat_activity"
+				      " WHERE datname = current_database() AND %s",
+				      what)) > 0;
 }
 
 /* The transaction met another one and was to be begun anew: until it is, nothing was done. */
@@ -31,21 +28,22 @@ static void a_change_whose_link_is_lost_between_two_tries_was_not_made(void **st
 	struct store_member_add add = {.room = room, .user = test_user(2), .role = ROLE_MEMBER};
 	struct store_member_list list = {.room = room};
 
-	store_pg_sql(&r->t,
-		"CREATE FUNCTION meet() RETURNS trigger LANGUAGE plpgsql AS $$"
-		" BEGIN RAISE EXCEPTION 'met' USING ERRCODE = '40P01'; END $$;"
-		"CREATE TRIGGER meet BEFORE INSERT ON participants"
-		" FOR EACH ROW EXECUTE FUNCTION meet()");
+	store_pg_sql(&r->t, "CREATE FUNCTION meet() RETURNS trigger LANGUAGE plpgsql AS $$"
+			    " BEGIN PERFORM pg_sleep(0.5); RAISE EXCEPTION 'met' USING ERRCODE = "
+			    "'40P01'; END $$;"
+			    "CREATE TRIGGER meet BEFORE INSERT ON participants"
+			    " FOR EACH ROW EXECUTE FUNCTION meet()");
 	RACE_POST(r, r->t.store, member_add, &add);
-	for (unsigned i = 0; i < 2; i++) { /* the lock, then what is written */
-		loop_turn(r->t.loop, 1000);
+	while (!is_there(r, "wait_event = 'PgSleep'")) {
+		loop_turn(r->t.loop, 5);
 	}
-	wait_state(r, "idle in transaction (aborted)");
+	/* Without the loop, so that the store hears of both at once. */
+	while (!is_there(r, ABORTED)) {
+	}
 	store_pg_sql(&r->t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-			    " WHERE state = 'idle in transaction (aborted)'"
-			    " AND datname = current_database()");
+			    " WHERE datname = current_database() AND " ABORTED);
 	int err = race_answer(r, &add.call);
-	store_pg_sql(&r->t, "DROP TRIGGER meet ON participants");
+	store_pg_sql(&r->t, "DROP FUNCTION meet() CASCADE");
 	assert_int_equal(test_list(&r->t, &list), 0);
 	assert_int_equal(list.count, 1);
 	assert_int_equal(err, ERR_UNAVAILABLE);
@@ -66,8 +64,11 @@ static void a_read_that_kills_its_links_is_answered(void **state)
 		"CREATE VIEW users AS SELECT u.* FROM users_there u WHERE die();"
 		"UPDATE users_there SET banned_at = now()");
 	RACE_POST(r, r->t.store, bar_list, &list);
-	assert_int_equal(race_answer(r, &list.call), ERR_UNAVAILABLE);
+	int err = race_answer(r, &list.call);
 	assert_int_equal(race_number(r, "SELECT last_value FROM killed"), 4);
+	store_pg_sql(&r->t, "DROP VIEW users; DROP FUNCTION die(); DROP SEQUENCE killed;"
+			    "ALTER TABLE users_there RENAME TO users");
+	assert_int_equal(err, ERR_UNAVAILABLE);
 }
 
 /* One room that somebody keeps locked: who changes it is refused, and others wait once. */
@@ -75,7 +76,7 @@ static void a_locked_room_does_not_hold_up_all_others(void **state)
 {
 	enum { CHANGES = 5 };
 	struct races *r = *state;
-	struct uuid room = test_room(&r->t, "locked", 1), other = test_room(&r->t, "free", 1);
+	struct uuid room = test_room(&r->t, "locked", 1), other = test_room(&r->t, "unlocked", 1);
 	struct store_member_add add[CHANGES];
 	struct append_item item = test_item(other, test_user(1), "k", "text");
 	struct store_append append = {.items = &item, .count = 1};
@@ -115,7 +116,8 @@ static void a_standby_is_not_read_from(void **state)
 	loop_turn(r->t.loop, 100);
 	loop_turn(r->t.loop, 100);
 	int err = test_page(&r->t, &page);
-	store_pg_sql(&r->t, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET search_path',"
+	store_pg_sql(&r->t, "DROP FUNCTION public.pg_is_in_recovery();"
+			    "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET search_path',"
 			    " current_database()); END $$");
 	assert_int_equal(err, ERR_UNAVAILABLE);
 }

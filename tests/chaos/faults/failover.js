@@ -3,6 +3,7 @@
 // acknowledged may be lost; or it does not wait, and everybody must be told that numbers started anew.
 
 const { eventually, sleep } = require('../../func/lib/util');
+const { Proxy } = require('../lib/proxy');
 const { assertFelt } = require('./server');
 
 async function prepare(world) {
@@ -65,4 +66,30 @@ const lagging = {
   clear,
 };
 
-module.exports = { failover, lagging };
+// The primary's machine goes silent: nobody says that connections are over, or that there is nobody.
+const silent = {
+  name: 'failover from a silent machine',
+  stores: ['postgres'],
+  instances: 2,
+  async prepare(world) {
+    await prepare(world);
+    world.proxy = await Proxy.open(world.cluster.port);
+    world.url = world.url.replace(`:${world.cluster.port},`, `:${world.proxy.port},`);
+  },
+  async hurt(field) {
+    const { proxy } = field.world;
+    proxy.silence();
+    await takeOver(field);
+  },
+  // Nobody can know before the deadlines of what was under way have passed.
+  heal: 16000,
+  prove: ({ result }) => assertFelt(result),
+  async clear(field) {
+    if (field.world && field.world.proxy) {
+      field.world.proxy.close();
+    }
+    await clear(field);
+  },
+};
+
+module.exports = { failover, lagging, silent };

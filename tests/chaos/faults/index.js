@@ -3,7 +3,7 @@
 
 const { ofDaemon, ofServer } = require('./clock');
 const { full } = require('./disk');
-const { failover, lagging } = require('./failover');
+const { failover, lagging, silent } = require('./failover');
 const { exhausted, idleTimeouts, statementTimeout } = require('./limits');
 const { cutOff, silence } = require('./network');
 const { locked, raced, removed } = require('./rooms');
@@ -19,6 +19,7 @@ const ALL = [
   silence,
   failover,
   lagging,
+  silent,
   full,
   statementTimeout,
   idleTimeouts,

@@ -95,6 +95,16 @@ class Hog {
 const MAX_CONNECTIONS = 24;
 const RESERVED = 3;
 
+// The daemon comes back quickly: it is kept out until all are taken.
+async function takeAll(cluster, hogs) {
+  const held = () => hogs.filter(({ holds }) => holds).length;
+  await cluster.sql(`ALTER ROLE ${ROLE} CONNECTION LIMIT 0`);
+  await cluster.terminate();
+  await eventually(() => held() === hogs.length, { timeout: 20000, what: () => `the injector got ${held()} connections` });
+  await cluster.sql(`ALTER ROLE ${ROLE} CONNECTION LIMIT -1`);
+  return held();
+}
+
 const exhausted = {
   name: 'connections exhausted',
   stores: ['postgres'],
@@ -105,12 +115,12 @@ const exhausted = {
     const { cluster } = world;
     await cluster.sql('CREATE ROLE hog LOGIN');
     const hogs = Array.from({ length: MAX_CONNECTIONS - RESERVED }, () => new Hog(cluster.url.replace(ROLE, 'hog')));
-    const held = () => hogs.filter(({ holds }) => holds).length;
-    const terminating = async () => held() >= MAX_CONNECTIONS - RESERVED || ((await cluster.terminate()), false);
-    await eventually(terminating, { timeout: 20000, every: 20, what: () => `the injector got ${held()} connections` });
-    notes.taken = held();
-    await sleep(3000);
-    await Promise.all(hogs.map((hog) => hog.stop()));
+    try {
+      notes.taken = await takeAll(cluster, hogs);
+      await sleep(3000);
+    } finally {
+      await Promise.all(hogs.map((hog) => hog.stop()));
+    }
   },
   prove: ({ result }) => assertFelt(result),
 };

@@ -29,7 +29,7 @@ class Proxy {
     [client, server].forEach((socket) => {
       left.socket(socket);
       socket.on('error', () => {});
-      socket.on('close', () => this.cut(pair));
+      socket.on('close', () => this.silent || this.cut(pair));
     });
     client.on('data', (data) => this.silent || server.write(data));
     server.on('data', (data) => {
@@ -45,6 +45,7 @@ class Proxy {
     });
   }
 
+  // A silent network does not tell that the other side has gone.
   cut(pair) {
     this.pairs.delete(pair);
     pair.client.destroy();

@@ -22,7 +22,7 @@ const { World } = require('./world');
 const WARM_MS = 1200;
 const HEAL_MS = 3000;
 const AFTER_MS = 500;
-const READY_MS = 10000;
+const READY_MS = 30000;
 const OUT = path.resolve(ROOT, process.env.OUT || 'build', 'chaos');
 
 // Whether the instance says that it is ready.

@@ -94,6 +94,6 @@ async function made(base) {
 }
 
 module.exports = {
-  MIGRATIONS, ROOMS, MESSAGES, FILL, NO_CHECKSUM, dir, freshFile, db, good, json, bad, filled, contents, epochs, fakes,
+  MIGRATIONS, TABLES, ROOMS, MESSAGES, FILL, NO_CHECKSUM, dir, freshFile, db, good, json, bad, filled, contents, epochs, fakes,
   real, made,
 };
