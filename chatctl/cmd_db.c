@@ -64,7 +64,7 @@ static const struct hint hints[] = {
 	{ERR_NOT_FOUND,
 		"name it with --url sqlite:PATH, or the settings file with --config; "
 		"chatctl db migrate makes a new one, as chatd does at its first start",
-		"createdb --encoding=UTF8 NAME makes a database, chatctl db migrate its tables"},
+		"when there is one chatctl db migrate makes its tables"},
 	{ERR_BUSY, "stop chatd first (systemctl stop chatd); --wait waits until it has ended",
 		"stop chatd on all its hosts first (systemctl stop chatd); --wait waits until all "
 		"have ended"},
@@ -91,12 +91,21 @@ static const char *find_hint(struct bytes url, int err)
 	return NULL;
 }
 
-int db_fail(struct cmd *cmd, struct bytes url, int err, struct buf *why)
+static int fail(struct cmd *cmd, const char *hint, int err, struct buf *why)
 {
-	failure_set(cmd->failure, err, find_hint(url, err), "%s",
-		why->len > 0 ? buf_cstr(why) : err_text(err));
+	failure_set(cmd->failure, err, hint, "%s", why->len > 0 ? buf_cstr(why) : err_text(err));
 	buf_finish(why);
 	return err;
+}
+
+int db_fail(struct cmd *cmd, struct bytes url, int err, struct buf *why)
+{
+	return fail(cmd, find_hint(url, err), err, why);
+}
+
+int db_fail_plain(struct cmd *cmd, int err, struct buf *why)
+{
+	return fail(cmd, NULL, err, why);
 }
 
 /* ---- waiting ---- */

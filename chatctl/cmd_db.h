@@ -11,6 +11,8 @@
 int db_find(struct cmd *cmd, struct bytes *ret_url);
 /* Sets the failure, with a hint that suits the store. Takes why, which it finishes. Answers err. */
 int db_fail(struct cmd *cmd, struct bytes url, int err, struct buf *why);
+/* The same without a hint: it is not the database that is at fault. */
+int db_fail_plain(struct cmd *cmd, int err, struct buf *why);
 
 /* Runs work; with --wait again and again while it answers ERR_BUSY. why is cleared before each. */
 int db_wait(struct cmd *cmd, int (*work)(void *ctx, struct buf *why), void *ctx, struct buf *why);

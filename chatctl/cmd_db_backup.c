@@ -1,8 +1,10 @@
 /* db backup and restore. */
 #include "chatctl/cmd_db.h"
 
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "chatctl/progress.h"
 #include "chatctl/text.h"
@@ -53,6 +55,15 @@ static int put_plan(struct cmd *cmd, struct buf *text)
 }
 
 /* ---- backup ---- */
+
+static bool may_make(const char *target)
+{
+	char *copy = mem_strdup(target);
+	bool may = access(dirname(copy), W_OK) == 0;
+
+	free(copy);
+	return may;
+}
 
 static int run_backup(struct bytes url, struct store_admin_backup *backup, struct buf *why)
 {
@@ -116,6 +127,9 @@ int cmd_db_backup(struct cmd *cmd)
 	}
 	progress_init(&progress, &invocation->options, "backup");
 	err = run_backup(url, &backup, &why);
+	if (err == ERR_FORBIDDEN && !may_make(backup.target)) {
+		return db_fail_plain(cmd, err, &why);
+	}
 	if (err != 0) {
 		return db_fail(cmd, url, err, &why);
 	}
@@ -220,6 +234,9 @@ int cmd_db_restore(struct cmd *cmd)
 	}
 	progress_init(&progress, &invocation->options, "restore");
 	err = run_restore(cmd, &restoring, &why);
+	if (err != 0 && access(restoring.restore.source, R_OK) != 0) {
+		return db_fail_plain(cmd, err, &why);
+	}
 	if (err != 0) {
 		return db_fail(cmd, restoring.url, err, &why);
 	}

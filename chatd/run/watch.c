@@ -11,12 +11,15 @@
 #include "lib/store/store.h"
 
 #define PAUSE_US 500000
+/* Changes that are looked at together. Each is told as the store is when it is looked at, so it
+ * does not matter which comes first. */
+#define LOOKS_MAX 32
 
 enum watch_state {
 	WATCH_RESTING, /* until the timer */
 	WATCH_ASKING, /* what changed */
-	WATCH_LOOKING, /* what became of one change */
-	WATCH_TOURING, /* workers cut off who is barred */
+	WATCH_LOOKING, /* what became of the changes */
+	WATCH_FAILING, /* the same, but the store failed: no more are begun */
 	WATCH_STOPPED,
 };
 
@@ -28,7 +31,9 @@ struct watch {
 	struct loop_timer *timer;
 	struct store_watch ask;
 	struct arena *arena; /* of ask: the changes */
-	size_t next; /* of the changes */
+	size_t next; /* of the changes: those before it were begun */
+	size_t looks; /* that are under way */
+	bool barring; /* one of them is about a user */
 	struct store_user_find find;
 	struct tour tour;
 	struct uuid barred;
@@ -54,6 +59,28 @@ static void watch_rest(struct watch *watch)
 	}
 }
 
+/* ---- one change ---- */
+
+static void look_begins(struct watch *watch)
+{
+	watch->looks++;
+	watch->next++;
+}
+
+static void look_ends(struct watch *watch)
+{
+	watch->looks--;
+	watch_go_on(watch);
+}
+
+/* The store failed: the change comes again, in the place of one that was begun. */
+static void look_fails(struct watch *watch, const struct store_change *change)
+{
+	watch->ask.changes[--watch->next] = *change;
+	watch_set_state(watch, WATCH_FAILING);
+	look_ends(watch);
+}
+
 /* ---- bans and revocations ---- */
 
 static void bar_visit(struct services *sv, struct tour *tour)
@@ -64,8 +91,8 @@ static void bar_visit(struct services *sv, struct tour *tour)
 static void bar_toured(struct tour *tour)
 {
 	struct watch *watch = CONTAINER_OF(tour, struct watch, tour);
-	watch->next++;
-	watch_go_on(watch);
+	watch->barring = false;
+	look_ends(watch);
 }
 
 static void user_done(struct store_call *call, int err)
@@ -76,7 +103,9 @@ static void user_done(struct store_call *call, int err)
 		return;
 	}
 	if (err != 0 && err != ERR_NOT_FOUND) {
-		watch_rest(watch); /* the same change again */
+		watch->barring = false;
+		look_fails(watch,
+			&(struct store_change){.kind = CHANGE_USER_BARRED, .user = find->user});
 		return;
 	}
 	if (err == 0) {
@@ -85,18 +114,17 @@ static void user_done(struct store_call *call, int err)
 			row->tokens_from_ms);
 	}
 	watch->barred = find->user;
-	watch_set_state(watch, WATCH_TOURING);
 	tour_start(watch->sv, &watch->tour, bar_visit, bar_toured);
 }
 
-static void look_at_user(struct watch *watch, const struct store_change *change)
+/* 0, or the store's refusal. */
+static int look_at_user(struct watch *watch, const struct store_change *change)
 {
-	watch_set_state(watch, WATCH_LOOKING);
 	watch->find.user = change->user;
 	store_call_init(&watch->find.call, services_mailbox(watch->sv), watch->arena, user_done);
-	if (store_user_find(watch->sv->store, &watch->find) != 0) {
-		watch_rest(watch);
-	}
+	int err = store_user_find(watch->sv->store, &watch->find);
+	watch->barring = err == 0;
+	return err;
 }
 
 /* ---- rooms and their participants ---- */
@@ -124,17 +152,17 @@ static void room_done(struct store_call *call, int err)
 		return;
 	}
 	if (err != 0 && err != ERR_NOT_FOUND) {
+		struct store_change change = news->change;
 		news_drop(news);
-		watch_rest(watch);
+		look_fails(watch, &change);
 		return;
 	}
 	news->gone = err == ERR_NOT_FOUND;
 	home_hear(watch->sv, news);
-	watch->next++;
-	watch_go_on(watch);
+	look_ends(watch);
 }
 
-static void look_at_room(struct watch *watch, const struct store_change *change)
+static int look_at_room(struct watch *watch, const struct store_change *change)
 {
 	struct home_news *news = mem_zalloc(sizeof(*news));
 	struct arena *arena = arena_create(0);
@@ -147,28 +175,56 @@ static void look_at_room(struct watch *watch, const struct store_change *change)
 	news->find.user = change->user;
 	store_call_init(&news->find.call, services_mailbox(watch->sv), arena, room_done);
 	news->find.call.owner = look;
-	watch_set_state(watch, WATCH_LOOKING);
-	if (store_room_find(watch->sv->store, &news->find) != 0) {
+	int err = store_room_find(watch->sv->store, &news->find);
+	if (err != 0) {
 		news_drop(news);
-		watch_rest(watch);
+	}
+	return err;
+}
+
+/* ---- all of them ---- */
+
+/* Who is barred is kept out first: others may be many. */
+static void bars_first(struct store_change *changes, size_t count)
+{
+	size_t bars = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (changes[i].kind == CHANGE_USER_BARRED) {
+			struct store_change bar = changes[i];
+			changes[i] = changes[bars];
+			changes[bars++] = bar;
+		}
 	}
 }
 
-/* ---- one after the other ---- */
+/* false: no more can be begun now. */
+static bool look_at_next(struct watch *watch)
+{
+	if (watch->looks == LOOKS_MAX || watch->next == watch->ask.count) {
+		return false;
+	}
+	const struct store_change *change = &watch->ask.changes[watch->next];
+	bool bar = change->kind == CHANGE_USER_BARRED;
+	if (bar && watch->barring) {
+		return false; /* one at a time */
+	}
+	int err = bar ? look_at_user(watch, change) : look_at_room(watch, change);
+	if (err != 0) {
+		watch_set_state(watch, WATCH_FAILING);
+		return false;
+	}
+	look_begins(watch);
+	return true;
+}
 
 static void watch_go_on(struct watch *watch)
 {
-	if (watch->state == WATCH_STOPPED) {
+	while (watch->state == WATCH_LOOKING && look_at_next(watch)) {
+	}
+	if (watch->state == WATCH_STOPPED || watch->looks > 0) {
 		return;
 	}
-	if (watch->next < watch->ask.count) {
-		const struct store_change *change = &watch->ask.changes[watch->next];
-		if (change->kind == CHANGE_USER_BARRED) {
-			look_at_user(watch, change);
-		} else {
-			look_at_room(watch, change);
-		}
-	} else if (watch->ask.more) {
+	if (watch->state == WATCH_LOOKING && watch->ask.more) {
 		watch_ask(watch);
 	} else {
 		watch_rest(watch);
@@ -201,6 +257,8 @@ static void watch_done(struct store_call *call, int err)
 	} else if (watch->ask.lost) {
 		watch_void(watch, "it was away for so long that changes were missed");
 	} else {
+		bars_first(watch->ask.changes, watch->ask.count);
+		watch_set_state(watch, WATCH_LOOKING);
 		watch_go_on(watch);
 	}
 }
@@ -208,8 +266,9 @@ static void watch_done(struct store_call *call, int err)
 static void watch_ask(void *ctx)
 {
 	struct watch *watch = ctx;
-	if (watch->next < watch->ask.count) {
-		watch_go_on(watch); /* the store failed in between */
+	if (watch->next < watch->ask.count) { /* the store failed in between */
+		watch_set_state(watch, WATCH_LOOKING);
+		watch_go_on(watch);
 		return;
 	}
 	arena_reset(watch->arena);

@@ -1,5 +1,5 @@
-/* THE table of control commands (commands.c, commands_db.c). chatctl parses, explains and completes by it; the
- * daemon's control door checks what it is asked by it. */
+/* THE table of control commands (commands.c, commands_db.c). chatctl parses, explains and completes
+ * by it; the daemon's control door checks what it is asked by it. */
 #ifndef LIB_CTL_COMMANDS_H
 #define LIB_CTL_COMMANDS_H
 

@@ -89,9 +89,9 @@ void pg_texts(const struct pg_result *result, size_t row, int first, size_t coun
 	for (size_t i = 0; i < count; i++) {
 		int column = first + (int)i;
 		int len = PQgetlength(result, (int)row, column);
-		ret_values[i] = len == 0 ? BYTES_NONE
-					 : bytes_of(PQgetvalue(result, (int)row, column),
-						   (size_t)len);
+		ret_values[i] =
+			len == 0 ? BYTES_NONE
+				 : bytes_of(PQgetvalue(result, (int)row, column), (size_t)len);
 	}
 }
 

@@ -83,7 +83,8 @@ static struct bytes copy(char **at, struct bytes text)
 
 /* A page has up to 1,000 rows, each with up to five texts of any size: one allocation for each row.
  */
-static int message_texts(const struct bytes *values, struct arena *arena, struct message_row *ret_row)
+static int message_texts(
+	const struct bytes *values, struct arena *arena, struct message_row *ret_row)
 {
 	struct bytes texts[] = {
 		values[6],

@@ -188,8 +188,8 @@ static void talk_lost(struct pg_talk *talk)
 	talk_finish(talk, talk->committing ? ERR_UNCERTAIN : ERR_UNAVAILABLE);
 }
 
-/* Whether the same may work at once. Who waited in vain for a lock would do so again, and all behind
- * him with him. */
+/* Whether the same may work at once. Who waited in vain for a lock would do so again, and all
+ * behind him with him. */
 static bool met_another(struct pg_talk *talk)
 {
 	enum pg_fault fault = talk->exchange.fault;

@@ -144,6 +144,26 @@ static int parse_hosts(struct bytes *rest, struct pg_url *url, struct buf *why)
 	return err;
 }
 
+static bool is_no_port(const char *ports)
+{
+	return ports != NULL && ports[strspn(ports, "0123456789,")] != '\0';
+}
+
+/* Where a password has a '/', what is before it looks like host and port, and the rest like the
+ * name of a database: none of these is told to anybody then. */
+static int check_behind_hosts(struct bytes rest, const struct pg_url *url, struct buf *why)
+{
+	struct bytes path = rest;
+	path = cut(&path, "?");
+	if (bytes_find_char(path, '@') < 0 &&
+		!(is_no_port(pg_url_get(url, "port")) && bytes_find_char(rest, '@') >= 0)) {
+		return 0;
+	}
+	buf_append_str(why, "behind the host there is an '@' (in a password %2F is '/', in the "
+			    "name of a database %40 is '@')");
+	return ERR_CONFIG;
+}
+
 static int parse_parameter(struct bytes text, struct pg_url *url, struct buf *why)
 {
 	struct buf keyword = {0};
@@ -175,6 +195,9 @@ int pg_uri_parse(struct bytes text, struct pg_url *url, struct buf *why)
 	int err = parse_user(&rest, url, why);
 	if (err == 0) {
 		err = parse_hosts(&rest, url, why);
+	}
+	if (err == 0) {
+		err = check_behind_hosts(rest, url, why);
 	}
 	if (err == 0 && take_char(&rest, '/')) {
 		err = set_part(url, "dbname", cut(&rest, "?"), why);

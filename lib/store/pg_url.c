@@ -153,11 +153,27 @@ static size_t count_hosts(const struct pg_url *url)
 	return count_items(host != NULL ? host : pg_url_get(url, "hostaddr"));
 }
 
+/* One of an abstract socket begins with it. */
+static bool has_at(const char *hosts)
+{
+	for (const char *at = strchr(hosts, '@'); at != NULL; at = strchr(at + 1, '@')) {
+		if (at > hosts && at[-1] != ',') {
+			return true;
+		}
+	}
+	return false;
+}
+
 static int check_hosts(const struct pg_url *url, struct buf *why)
 {
 	const char *host = pg_url_get(url, "host"), *address = pg_url_get(url, "hostaddr");
 	const char *port = pg_url_get(url, "port");
 	size_t hosts = count_hosts(url);
+	if (host != NULL && has_at(host)) { /* it may be a part of a password */
+		buf_append_str(why, "host: no host has an '@' (in the user and the password of a "
+				    "URL %40 is '@')");
+		return ERR_CONFIG;
+	}
 	if (host != NULL && strpbrk(host, " \t=") != NULL) {
 		return refuse(why, "host", host,
 			"names, addresses and directories, without blanks and '='");

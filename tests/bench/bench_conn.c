@@ -52,8 +52,8 @@ void bench_conn_send(struct bench_conn *conn, const char *room, uint64_t number)
 	send_frame(conn, WS_TEXT, bytes_of(text, (size_t)len));
 }
 
-void bench_conn_history(struct bench_conn *conn, const char *room, uint64_t before, unsigned limit,
-	uint64_t number)
+void bench_conn_history(
+	struct bench_conn *conn, const char *room, uint64_t before, unsigned limit, uint64_t number)
 {
 	char text[FRAME_SIZE / 2];
 

@@ -36,8 +36,7 @@ static const struct mode {
 		"GET /api/v1/rooms"},
 	{"rest-post", load_rest_post, {.connections = 64, .seconds = 2},
 		"POST /api/v1/rooms/{id}/messages"},
-	{"history", load_history,
-		{.connections = 16, .rooms = 16, .messages = 400, .seconds = 2},
+	{"history", load_history, {.connections = 16, .rooms = 16, .messages = 400, .seconds = 2},
 		"GetHistory, pages of 50 messages"},
 	{"command", load_command, {.runs = 50}, "wall time of a command"},
 };

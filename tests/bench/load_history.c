@@ -73,8 +73,7 @@ static void ask(struct history *history, size_t number)
 	char room[BENCH_ROOM_SIZE];
 
 	bench_room_name(&load->target, number % load->rooms, room);
-	bench_conn_history(
-		&history->crowd.conns[number], room, before, PAGE, ++history->asked);
+	bench_conn_history(&history->crowd.conns[number], room, before, PAGE, ++history->asked);
 }
 
 static void on_page(void *ctx, size_t number, const struct bench_seen *seen)

@@ -62,8 +62,7 @@ static const struct uuid *next_page(struct pages *pages, uint64_t *ret_before)
 
 	*ret_before = pages->messages + 1;
 	if (pages->deep && pages->messages > PAGE) {
-		*ret_before = PAGE + 1 +
-			      bench_random(&pages->random) % (pages->messages - PAGE);
+		*ret_before = PAGE + 1 + bench_random(&pages->random) % (pages->messages - PAGE);
 	}
 	pages->asked++;
 	return &pages->ids[room];
@@ -319,8 +318,8 @@ static void parse(struct pages *pages, int argc, char **argv)
 	}
 	if (pages->url == NULL || pages->rooms == 0 || pages->messages == 0 ||
 		pages->under_way == 0 || pages->under_way > UNDER_WAY_MAX || pages->count < 10) {
-		bench_fail("-U, -r and -m are needed; -k is 1 to %d, -n at least 10",
-			UNDER_WAY_MAX);
+		bench_fail(
+			"-U, -r and -m are needed; -k is 1 to %d, -n at least 10", UNDER_WAY_MAX);
 	}
 }
 

@@ -199,7 +199,8 @@ function judgeTimes(report, messages) {
     let latest = { began: -Infinity };
     for (const one of list) {
       if (latest.began > one.ended) {
-        report.say('disorder', `${one.content} (${one.seq}) was acknowledged before ${latest.content} (${latest.seq}) was sent`);
+        const [first, second] = [one, latest].map(({ content, seq }) => `${content} (${seq})`);
+        report.say('disorder', `${first} was acknowledged before ${second} was sent`);
       }
       latest = one.began > latest.began ? one : latest;
     }

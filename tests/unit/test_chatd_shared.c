@@ -238,6 +238,32 @@ static void who_was_banned_elsewhere_is_cut_off(void **state)
 	assert_false(f->here->closed || f->here->aborted);
 }
 
+/* However much else has changed. */
+static void a_ban_is_looked_at_first(void **state)
+{
+	struct fixture *f = *state;
+	struct uuid alice = hub_user("alice"), bob = hub_user("bob");
+	start_watch(f);
+	fake_store_ban(f->hub.store, &bob);
+	for (int i = 0; i < 100; i++) {
+		fake_store_change(f->hub.store, CHANGE_ROLE, &f->room, &alice);
+	}
+	fake_store_change(f->hub.store, CHANGE_USER_BARRED, NULL, &bob);
+	size_t looked = fake_store_calls(f->hub.store, FAKE_ROOM_FIND);
+	for (int i = 0; fake_store_calls(f->hub.store, FAKE_USER_FIND) == 0; i++) {
+		assert_true(i < 1000);
+		if (fake_store_held(f->hub.store) > 0) {
+			fake_store_answer(f->hub.store);
+		}
+		fake_time_skip(5000);
+		hub_turn(&f->hub);
+	}
+	assert_true(fake_store_calls(f->hub.store, FAKE_ROOM_FIND) <= looked + 31);
+	hub_sleep(&f->hub, 700000);
+	assert_int_equal(fake_store_calls(f->hub.store, FAKE_ROOM_FIND), looked + 100);
+	assert_int_equal(bars_count(f->hub.bars), 1);
+}
+
 static void another_epoch_is_told_once(void **state)
 {
 	struct fixture *f = *state;
@@ -271,6 +297,7 @@ int main(void)
 		TEST(many_changes_come_in_pages),
 		TEST(a_change_survives_a_failing_store),
 		TEST(who_was_banned_elsewhere_is_cut_off),
+		TEST(a_ban_is_looked_at_first),
 		TEST(another_epoch_is_told_once),
 		TEST(changes_that_were_missed_are_as_bad),
 	};

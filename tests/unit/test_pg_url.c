@@ -98,6 +98,11 @@ static void odd_urls(void **state)
 	assert_parsed("postgresql://u:p?a#s;s@h", "user=u|password=p?a#s;s|host=h", NULL);
 	assert_parsed("postgresql://u:@h", "user=u|host=h", NULL);
 	assert_parsed("postgresql://@h", "host=h", NULL);
+	assert_parsed("postgresql://u:p@h/d%40e?password=p@q",
+		"user=u|password=p@q|host=h|dbname=d@e", NULL);
+	assert_parsed("postgresql:///d?host=@chat,@other",
+		"dbname=d|host=@chat,@other|target_session_attrs=read-write",
+		"database d on @chat, @other");
 	assert_parsed("postgresql://h/d?ssl=true", "host=h|dbname=d|sslmode=require", NULL);
 	assert_parsed("postgresql://h/d?sslmode=allow&sslmode=verify-full",
 		"host=h|dbname=d|sslmode=verify-full", NULL);
@@ -125,6 +130,12 @@ static void refused_urls(void **state)
 		"there is no keyword \"mysterious_thing\"");
 }
 
+/* A password that was not escaped is not told to anybody as host, port or database. */
+#define PASSWORD_SLASH \
+	"behind the host there is an '@' (in a password %2F is '/', in the name of a database " \
+	"%40 is '@')"
+#define HOST_AT "host: no host has an '@' (in the user and the password of a URL %40 is '@')"
+
 static void refused_values(void **state)
 {
 	(void)state;
@@ -145,6 +156,13 @@ static void refused_values(void **state)
 		"password: a '%' must be followed by two hex digits (%25 is '%')");
 	assert_refused("postgresql://u:geheim%00@h",
 		"password: a '%' must be followed by two hex digits (%25 is '%')");
+	assert_refused("postgresql://u:geheim/x@h/d", PASSWORD_SLASH);
+	assert_refused("postgresql://u:geheim?a=b/x@h/d", PASSWORD_SLASH);
+	assert_refused("postgresql://u:1234/geheim@h/d", PASSWORD_SLASH);
+	assert_refused("postgresql://u/geheim:p@h/d", PASSWORD_SLASH);
+	assert_refused("postgresql://u:p@geheim@h/d", HOST_AT);
+	assert_refused("postgresql://u:p@a,geheim@h/d", HOST_AT);
+	assert_refused("Host=geheim@h", HOST_AT);
 	assert_refused("postgresql://[::1", "host: an address in [ ] is not whole");
 	assert_refused("postgresql://[]", "host: an address in [ ] is not whole");
 	assert_refused("postgresql://[::1]x", "host: an address in [ ] is not whole");

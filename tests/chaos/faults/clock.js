@@ -83,7 +83,9 @@ const ofDaemon = {
     return { clock, wrap: ['env', ...Object.entries(clock.env).map(([name, value]) => `${name}=${value}`)] };
   },
   async hurt({ world, clock }) {
-    await walk(clock, async (seconds) => assert.strictEqual(await isFast(world.instances[0]), seconds > 0, 'the clock did not move'));
+    await walk(clock, async (seconds) => {
+      assert.strictEqual(await isFast(world.instances[0]), seconds > 0, 'the clock did not move');
+    });
   },
   prove({ result, field: { world, rooms } }) {
     assertUnhurt(result);

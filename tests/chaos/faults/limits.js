@@ -30,7 +30,8 @@ const statementTimeout = {
     const session = world.cluster.session();
     await withSettings(world.cluster, { statement_timeout: '50ms', lock_timeout: '40ms' }, async () => {
       for (notes.locks = 0; notes.locks < 6; notes.locks++) {
-        await session.ask(`BEGIN; SELECT FROM rooms WHERE id = '${load.rooms[notes.locks % load.rooms.length].id}' FOR UPDATE`);
+        const { id } = load.rooms[notes.locks % load.rooms.length];
+        await session.ask(`BEGIN; SELECT FROM rooms WHERE id = '${id}' FOR UPDATE`);
         await sleep(400);
         await session.ask('ROLLBACK');
         await sleep(100);
@@ -75,7 +76,8 @@ class Hog {
   async run() {
     while (this.running) {
       const args = ['-X', '-q', '-A', '-t', this.url];
-      this.child = spawn('psql', args, { stdio: ['pipe', 'pipe', 'ignore'], env: { PATH: process.env.PATH, LANG: 'C.UTF-8' } });
+      const env = { PATH: process.env.PATH, LANG: 'C.UTF-8' };
+      this.child = spawn('psql', args, { stdio: ['pipe', 'pipe', 'ignore'], env });
       this.child.stdin.on('error', () => {});
       this.child.stdin.write('SELECT 1;\n');
       this.child.stdout.once('data', () => (this.holds = true));

@@ -1,7 +1,8 @@
 'use strict';
 // The figures of runs: a line for each, and a table of all that a file holds.
 
-const SUMS = ['messages', 'acknowledged', 'refused', 'uncertain', 'unsure', 'received', 'reconnects', 'lost', 'doubled', 'disorder', 'holes', 'others'];
+const SENT = ['messages', 'acknowledged', 'refused', 'uncertain', 'unsure', 'received', 'reconnects'];
+const SUMS = [...SENT, 'lost', 'doubled', 'disorder', 'holes', 'others'];
 
 const FIRST_SEED = process.env.CHAOS_SEED ? Number(process.env.CHAOS_SEED) : Math.floor(Math.random() * 1e9);
 
@@ -39,7 +40,8 @@ function rowsOf(runs) {
 }
 
 function tableOf(runs) {
-  const cells = [COLUMNS.map(([name]) => name), ...rowsOf(runs).map((row) => COLUMNS.map(([, value]) => String(value(row))))];
+  const lines = rowsOf(runs).map((row) => COLUMNS.map(([, value]) => String(value(row))));
+  const cells = [COLUMNS.map(([name]) => name), ...lines];
   const widths = COLUMNS.map((_, i) => Math.max(...cells.map((line) => line[i].length)));
   const pad = (text, i) => (i < 2 ? text.padEnd(widths[i]) : text.padStart(widths[i]));
   return cells.map((line) => line.map(pad).join('  ')).join('\n');

@@ -17,13 +17,15 @@ const PLAN = {
   think: [10, 60],
 };
 const WIDE = 'wide-reader';
+const START_MS = 30000;
 const FINISH_MS = 30000;
 const CAUGHT_UP_MS = 20000;
 
 class Load {
   // instances: [{port}], also those that are started only later.
   constructor({ instances, random, plan = {} }) {
-    Object.assign(this, { instances, random, plan: { ...PLAN, ...plan }, senders: [], readers: [], rooms: [], others: [] });
+    Object.assign(this, { instances, random, plan: { ...PLAN, ...plan } });
+    Object.assign(this, { senders: [], readers: [], rooms: [], others: [] });
   }
 
   get clients() {
@@ -40,9 +42,11 @@ class Load {
     await this.makeRooms();
     this.makeClients();
     this.reading = this.readers.map((reader) => reader.run());
-    await eventually(() => this.readers.every(({ attached }) => attached), { timeout: 30000, what: 'readers do not attach' });
+    const attached = () => this.readers.every((reader) => reader.attached);
+    await eventually(attached, { timeout: START_MS, what: 'readers do not attach' });
     this.sending = this.senders.map((sender) => sender.run());
-    await eventually(() => this.senders.every(({ sends }) => sends > 0), { timeout: 30000, what: 'senders do not send' });
+    const sent = () => this.senders.every(({ sends }) => sends > 0);
+    await eventually(sent, { timeout: START_MS, what: 'senders do not send' });
   }
 
   // Whoever reads by Sync is a member already.

@@ -25,7 +25,8 @@ function binDir() {
   const below = (root, form) => (fs.existsSync(root) ? fs.readdirSync(root).filter((name) => form.test(name)) : [])
     .sort((a, b) => b.replace(/\D/g, '') - a.replace(/\D/g, ''))
     .map((name) => path.join(root, name, 'bin'));
-  const dirs = [...below('/usr/lib/postgresql', /^\d+$/), ...below('/usr', /^pgsql-\d+$/), ...(process.env.PATH || '').split(':')];
+  const onPath = (process.env.PATH || '').split(':');
+  const dirs = [...below('/usr/lib/postgresql', /^\d+$/), ...below('/usr', /^pgsql-\d+$/), ...onPath];
   return dirs.find((dir) => dir && fs.existsSync(path.join(dir, 'initdb'))) || '/usr/bin';
 }
 
@@ -74,7 +75,8 @@ function madeTemplate() {
 class Session {
   constructor(port, { user = OWNER, database = DATABASE } = {}) {
     const url = `postgresql://${user}@127.0.0.1:${port}/${database}`;
-    this.child = spawn('setpriv', [...TIED, 'psql', '-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', url], { env: ENV, stdio: 'pipe' });
+    const psql = ['psql', '-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', url];
+    this.child = spawn('setpriv', [...TIED, ...psql], { env: ENV, stdio: 'pipe' });
     left.daemon(this.child);
     this.text = '';
     this.ended = new Promise((resolve) => this.child.once('close', resolve));
@@ -236,7 +238,8 @@ class Cluster {
     const dir = folder('replica');
     const data = path.join(dir, 'data');
     const source = `postgresql://${OWNER}@127.0.0.1:${this.port}/?application_name=replica`;
-    await call(path.join(BIN, 'pg_basebackup'), ['-D', data, '-R', '-X', 'stream', '-c', 'fast', '-d', source], { ...WHO, env: ENV });
+    const args = ['-D', data, '-R', '-X', 'stream', '-c', 'fast', '-d', source];
+    await call(path.join(BIN, 'pg_basebackup'), args, { ...WHO, env: ENV });
     const replica = new Cluster({ dir, data, port: await steadyPort(), settings: this.settings, env: this.env });
     await replica.start();
     return replica;
@@ -252,6 +255,7 @@ class Cluster {
       await this.stop('immediate');
     }
     fs.rmSync(this.data, { recursive: true, force: true });
+    fs.rm(this.dir, { recursive: true, force: true }, () => {}); // it may be where something is mounted
   }
 }
 
