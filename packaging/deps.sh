@@ -1,14 +1,14 @@
 #!/bin/sh
-# Finds what is missing for building (`deps.sh build`) or for the tests too (`deps.sh check`), and installs it
-# on Debian: as root directly, else with sudo. Says nothing when nothing is missing. On another system it names
-# the packages and stops. Called by `make deps`, `make run` and `make check`.
+# Finds what is missing for building (`deps.sh build`), for the tests too (`deps.sh check`), or for measuring (`deps.sh
+# bench`), and installs it on Debian: as root directly, else with sudo. Says nothing when nothing is missing. On another
+# system it names the packages and stops. Called by `make deps`, `make run`, `make check` and `make bench`.
 set -eu
 
 purpose=${1:-check}
 case $purpose in
-build | check) ;;
+build | check | bench) ;;
 *)
-  echo "usage: $0 build|check" >&2
+  echo "usage: $0 build|check|bench" >&2
   exit 2
   ;;
 esac
@@ -66,6 +66,12 @@ find_missing() {
   module libedit libedit-dev libedit-devel
   module libcurl libcurl4-openssl-dev libcurl-devel
   module libsystemd libsystemd-dev systemd-devel
+  if [ "$purpose" = bench ]; then
+    have_node || need nodejs nodejs
+    have_postgres || need postgresql postgresql-server
+    have_program psql || need postgresql-client postgresql
+    have_program gnuplot || need gnuplot-nox gnuplot-minimal
+  fi
   if [ "$purpose" = check ]; then
     module cmocka libcmocka-dev libcmocka-devel
     have_node || need nodejs nodejs
@@ -108,7 +114,7 @@ fi
 
 # The tests start servers of their own: the package of one must not make and start another.
 no_cluster=''
-if ! have_postgres && [ "$purpose" = check ]; then
+if ! have_postgres && [ "$purpose" != build ]; then
   no_cluster=/etc/postgresql-common/createcluster.d/chatd-check.conf
   $as_root mkdir -p "${no_cluster%/*}"
   echo 'create_main_cluster = false' | $as_root tee "$no_cluster" >/dev/null

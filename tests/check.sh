@@ -163,9 +163,9 @@ part_func() {
   CHATD_BIN=$OUT/asan/chatd CHATCTL_BIN=$OUT/asan/chatctl live functional node tests/func/run.js tests/func
 }
 
-# Files whose daemons would be the same over any store: those of db, and instances, name their stores themselves, the
-# others talk to no daemon but to what stands for one, or to one that is stopped.
-any_store='db db_* instances chat_client_hub chatctl verbs verbs_away'
+# Files whose daemons would be the same over any store: those of db, instances and waiting name their stores themselves,
+# the others talk to no daemon but to what stands for one, or to one that is stopped.
+any_store='db db_* instances waiting chat_client_hub chatctl verbs verbs_away'
 
 is_any_store() {
   for pattern in $any_store; do

@@ -36,7 +36,7 @@ struct store_admin_status {
 	 * connected. */
 	const char *server; /* its version, such as "PostgreSQL 15.8" */
 	const char *role; /* as which we are connected */
-	uint64_t system; /* identifier of the database system */
+	const char *system; /* identifier of the database system, '/', its timeline */
 	uint64_t connections; /* of chatd's programs to the database, this one left out */
 	const char *migrating; /* who applies migrations now, or NULL */
 };

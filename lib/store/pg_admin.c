@@ -18,11 +18,17 @@ static int read_clients(void *ctx, const struct pg_result *result)
 	return 0;
 }
 
+struct system_of {
+	struct store_admin_status *status;
+	struct arena *arena;
+};
+
 static int read_system(void *ctx, const struct pg_result *result)
 {
-	struct store_admin_status *status = ctx;
+	struct system_of *system = ctx;
+	struct bytes text = pg_bytes(result, 0, 0);
 
-	status->system = (uint64_t)pg_int(result, 0, 0);
+	system->status->system = arena_printf(system->arena, "%.*s", BYTES_ARG(text));
 	return 0;
 }
 
@@ -104,7 +110,8 @@ static int read_status(const struct pg_admin *admin, struct arena *arena,
 	status->role = arena_strdup(arena, admin->schema.role);
 	judge(admin, arena, status);
 	if (err == 0) {
-		err = pg_direct_run(direct, PG_SQL_SYSTEM, NULL, read_system, status, why);
+		struct system_of system = {status, arena};
+		err = pg_direct_run(direct, PG_SQL_SYSTEM, NULL, read_system, &system, why);
 	}
 	if (err == 0) {
 		err = read_migrating(direct, arena, status, why);

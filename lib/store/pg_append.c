@@ -11,7 +11,7 @@
  * rooms go one by one. */
 enum { AGAIN_MAX = 3 };
 /* A run in which so many rooms stay locked, or so many rows meet a fault that is not their own,
- * ends: each costs seconds, or says that it is not about the row at all. */
+ * ends: it is not about the room or the row at all. */
 enum { LOCKED_MAX = 3, STRANGE_MAX = 8 };
 /* Without an answer so often, the last time with its room locked. */
 enum { MISSES_MAX = 3 };
@@ -31,6 +31,7 @@ struct pg_append {
 	struct pg_exchange exchange;
 	struct pg_pick_bounds bounds; /* of the next batch */
 	bool careful; /* the next batch locks its rooms first */
+	bool waited; /* in vain for a lock, in this run */
 	size_t suspects; /* how many of the next ones have the fault among them */
 	unsigned again, locked, strange; /* counted up to the bounds above */
 	struct buf why; /* of the first row that failed */
@@ -106,6 +107,7 @@ static void send_batch(struct pg_append *append)
 
 	/* Changes and imports judge by more than what is checked again under the lock. */
 	batch->careful = append->careful || batch->impatient || batch->kind != PG_BATCH_PLAIN;
+	batch->hurried = append->waited || batch->impatient;
 	for (size_t i = 0; i < batch->count; i++) {
 		batch->refs[i]->state = REF_SENT;
 	}
@@ -300,7 +302,7 @@ static void on_locked(struct pg_append *append, bool timed_out)
 	go_on(append);
 }
 
-/* Somebody else's lock. Who waited in vain for one does not do so for all rooms again, nor for that
+/* Somebody else's lock. Who waited in vain for one does so for none again in this run, nor for that
  * room as long as it is locked: everybody waits with him. */
 static void on_met(struct pg_append *append)
 {
@@ -313,6 +315,7 @@ static void on_met(struct pg_append *append)
 	}
 	take_back(append);
 	append->careful = true;
+	append->waited = append->waited || (timed_out && !batch->impatient);
 	if (!timed_out && ++append->again <= AGAIN_MAX) {
 		go_on(append);
 		return;
@@ -390,7 +393,7 @@ void pg_append_run(struct pg_append *append, struct pg_link *link, struct store_
 	append->link = link;
 	append->bounds.count = PG_BATCH_MAX;
 	append->bounds.one_room = false;
-	append->careful = false;
+	append->careful = append->waited = false;
 	append->suspects = 0;
 	append->again = append->locked = append->strange = 0;
 	buf_clear(&append->why);

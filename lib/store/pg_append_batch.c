@@ -219,6 +219,13 @@ static enum pg_sql lock_of(const struct pg_batch *batch)
 	return batch->impatient ? PG_SQL_APPEND_LOCK_NOW : PG_SQL_APPEND_LOCK;
 }
 
+static void hurry(struct pg_link *link, const struct pg_batch *batch)
+{
+	if (batch->hurried) {
+		pg_link_add(link, PG_SQL_HURRY, NULL);
+	}
+}
+
 static void write_many(
 	struct pg_batch_writer *writer, struct pg_link *link, const struct pg_batch *batch)
 {
@@ -228,6 +235,7 @@ static void write_many(
 
 	fill(writer, batch, columns);
 	params->count = 0;
+	hurry(link, batch);
 	if (batch->careful) {
 		pg_param_array(params, &writer->columns[ROOM]);
 		pg_link_add(link, lock_of(batch), params);
@@ -261,6 +269,7 @@ static void write_changes(
 	}
 	writer->params.count = 0;
 	pg_param_array(&writer->params, rooms);
+	hurry(link, batch);
 	pg_link_add(link, lock_of(batch), &writer->params);
 	for (size_t i = 0; i < batch->count; i++) {
 		pg_change_write(writer->store, link, batch->refs[i]->item);
@@ -303,7 +312,7 @@ static void read_row(const struct pg_result *result, size_t row, struct append_r
 
 void pg_batch_read(const struct pg_batch *batch, const struct pg_exchange *exchange)
 {
-	size_t first = batch->careful ? 1 : 0; /* behind the locks */
+	size_t first = (batch->careful ? 1 : 0) + (batch->hurried ? 1 : 0); /* behind the locks */
 
 	if (batch->kind == PG_BATCH_CHANGES) {
 		for (size_t i = 0; i < batch->count; i++) {

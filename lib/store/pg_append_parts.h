@@ -7,8 +7,8 @@
 
 /* More does not make a message cheaper, but everybody's answer later. */
 enum { PG_BATCH_MAX = 256, PG_BATCH_BYTES = 1 << 20 };
-/* Entries have a statement each, and one locks their rooms. */
-enum { PG_BATCH_ENTRIES = PG_EXCHANGE_MAX - 1 };
+/* Entries have a statement each; one before them hurries, and one locks their rooms. */
+enum { PG_BATCH_ENTRIES = PG_EXCHANGE_MAX - 2 };
 
 enum append_ref_state {
 	REF_WAITING, /* nothing of it is stored: never sent, or it had no effect */
@@ -33,6 +33,7 @@ struct pg_batch {
 	enum pg_batch_kind kind;
 	bool careful; /* the rooms are locked first */
 	bool impatient; /* its one room stayed locked before: careful, but does not wait */
+	bool hurried; /* hardly waits for any lock, that of a table among them */
 	size_t count, bytes;
 	struct append_ref *refs[PG_BATCH_MAX];
 };

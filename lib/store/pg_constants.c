@@ -1,6 +1,6 @@
 /* What of a database on PostgreSQL never changes while a store is open: the secret of the fleet,
  * the epochs, and the system that it lies on. Table meta: fleet_secret is 32 bytes, system the
- * decimal text of the identifier that the last epoch began on. Who makes an epoch has the row
+ * text of PG_SYSTEM that the last epoch began on. Who makes an epoch has the row
  * system locked, so that instances that start together make one. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +13,8 @@ enum { EPOCH_MAX = 1000000 };
 
 struct constants {
 	struct pg_direct *direct;
-	uint64_t system; /* of the server */
-	uint64_t stored_system;
+	char system[PG_SYSTEM_SIZE]; /* of the server */
+	char stored_system[PG_SYSTEM_SIZE];
 	bool has_system, has_secret;
 	uint8_t secret[32];
 	char (*epochs)[17]; /* as in struct store */
@@ -23,18 +23,29 @@ struct constants {
 
 /* ---- reading ---- */
 
+/* Digits, '/', and none on a standby or the 8 hex digits of the timeline. */
+static int take_system(struct bytes text, char out[PG_SYSTEM_SIZE])
+{
+	if (text.len >= PG_SYSTEM_SIZE) {
+		return ERR_CORRUPT;
+	}
+	memcpy(out, text.ptr, text.len);
+	out[text.len] = '\0';
+	size_t digits = strspn(out, "0123456789");
+	size_t timeline = out[digits] == '/' ? strspn(out + digits + 1, "0123456789ABCDEF") : 0;
+	bool whole = digits > 0 && out[digits] == '/' && digits + 1 + timeline == text.len;
+	return whole ? 0 : ERR_CORRUPT;
+}
+
 static int read_system(void *ctx, const struct pg_result *result)
 {
 	struct constants *constants = ctx;
 
-	constants->system = (uint64_t)pg_int(result, 0, 0);
-	return 0;
+	return take_system(pg_bytes(result, 0, 0), constants->system);
 }
 
 static int take_meta(struct constants *constants, struct bytes name, struct bytes value)
 {
-	unsigned long long system;
-
 	if (bytes_eq(name, BYTES_LIT("fleet_secret"))) {
 		if (value.len != sizeof(constants->secret)) {
 			return ERR_CORRUPT;
@@ -42,11 +53,8 @@ static int take_meta(struct constants *constants, struct bytes name, struct byte
 		memcpy(constants->secret, value.ptr, value.len);
 		constants->has_secret = true;
 	} else if (bytes_eq(name, BYTES_LIT("system"))) {
-		if (bytes_to_u64(value, &system) != 0) {
-			return ERR_CORRUPT;
-		}
-		constants->stored_system = system;
 		constants->has_system = true;
+		return take_system(value, constants->stored_system);
 	}
 	return 0;
 }
@@ -113,11 +121,8 @@ static int add_meta(struct pg_direct *direct, enum pg_sql sql, struct bytes name
 
 static int set_system(const struct constants *constants, enum pg_sql sql, struct buf *why)
 {
-	char text[24];
-	int len = snprintf(text, sizeof(text), "%llu", (unsigned long long)constants->system);
-
 	return add_meta(
-		constants->direct, sql, BYTES_LIT("system"), bytes_of(text, (size_t)len), why);
+		constants->direct, sql, BYTES_LIT("system"), bytes_str(constants->system), why);
 }
 
 static int add_secret(struct pg_direct *direct, struct buf *why)
@@ -155,7 +160,8 @@ static int lock_epochs(struct constants *constants, struct buf *why)
 
 static bool needs_epoch(const struct constants *constants)
 {
-	return constants->epoch_count == 0 || constants->stored_system != constants->system;
+	return constants->epoch_count == 0 ||
+	       strcmp(constants->stored_system, constants->system) != 0;
 }
 
 static int make_missing(struct constants *constants, struct buf *why)
@@ -223,7 +229,7 @@ static void fill_store(struct constants *constants, struct pg_store *store)
 {
 	struct store *base = &store->base;
 
-	store->system = constants->system;
+	memcpy(store->system, constants->system, sizeof(store->system));
 	memcpy(base->fleet_secret, constants->secret, sizeof(base->fleet_secret));
 	free(base->epochs);
 	base->epochs = constants->epochs;

@@ -100,7 +100,7 @@ static bool leads_elsewhere(const struct pg_line *line)
 	const struct pg_result *row = line->hello.results[0];
 
 	return pg_rows(row) != 1 || pg_int(row, 0, 0) != (int64_t)root->base.epoch_no ||
-	       (uint64_t)pg_int(row, 0, 1) != root->system ||
+	       !bytes_eq(pg_bytes(row, 0, 1), bytes_str(root->system)) ||
 	       !bytes_eq(pg_bytes(row, 0, 2), bytes_str(root->base.epoch));
 }
 

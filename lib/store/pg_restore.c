@@ -302,8 +302,7 @@ static void write_epoch(struct restoring *restoring)
 		(unsigned)(archived > former ? archived : former) + 1, restoring->epoch);
 	append_name(sql, restoring, BYTES_LIT("meta"));
 	buf_append_str(sql, " (name, value) SELECT 'system',"
-			    " pg_catalog.convert_to(system_identifier::text, 'UTF8')"
-			    " FROM pg_catalog.pg_control_system()"
+			    " pg_catalog.convert_to(" PG_SYSTEM ", 'UTF8')"
 			    " ON CONFLICT (name) DO UPDATE SET value = excluded.value;\n");
 }
 

@@ -8,10 +8,9 @@ const struct pg_sql_row pg_sql_links[PG_SQL_COUNT] = {
 	[PG_SQL_ROLLBACK] = {"rollback", "ROLLBACK"},
 	[PG_SQL_HURRY] = {"hurry", "SELECT set_config('lock_timeout', '200ms', true)"},
 	/* Whether the link still leads to the database that the store was opened on. */
-	[PG_SQL_HELLO] = {"hello", "SELECT e.no, s.system_identifier, e.epoch,"
+	[PG_SQL_HELLO] = {"hello", "SELECT e.no, " PG_SYSTEM ", e.epoch,"
 				   " pg_is_in_recovery()"
-				   " FROM epochs e, pg_control_system() s"
-				   " ORDER BY e.no DESC LIMIT 1"},
+				   " FROM epochs e ORDER BY e.no DESC LIMIT 1"},
 };
 
 static const struct pg_sql_row *find(enum pg_sql sql)

@@ -2,6 +2,15 @@
 #ifndef LIB_STORE_PG_SQL_H
 #define LIB_STORE_PG_SQL_H
 
+/* Which database system it is, and which of its lives: the identifier, and the timeline, which is
+ * another one after a standby was promoted or a backup was played back. Empty behind the '/' on a
+ * standby. At most PG_SYSTEM_SIZE with a NUL. */
+#define PG_SYSTEM \
+	"(SELECT s.system_identifier::text || '/' || CASE WHEN pg_catalog.pg_is_in_recovery()" \
+	" THEN '' ELSE substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8)" \
+	" END FROM pg_catalog.pg_control_system() s)"
+#define PG_SYSTEM_SIZE 40
+
 enum pg_sql {
 	/* transactions and links: pg_sql.c */
 	PG_SQL_BEGIN,
@@ -160,7 +169,7 @@ enum pg_sql {
 	PG_SQL_EPOCH_LIST,
 	/* $1 text: the next one. */
 	PG_SQL_EPOCH_ADD,
-	/* One row: identifier of the database system (bigint). */
+	/* One row: PG_SYSTEM. */
 	PG_SQL_SYSTEM,
 	/* One row: users, rooms, messages (bigint). */
 	PG_SQL_ADMIN_COUNTS,

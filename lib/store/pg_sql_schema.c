@@ -71,7 +71,7 @@ const struct pg_sql_row pg_sql_schema[PG_SQL_COUNT] = {
 	[PG_SQL_EPOCH_ADD] = {"epoch_add",
 		"INSERT INTO epochs (no, epoch)"
 		" SELECT coalesce(max(no), 0) + 1, $1::text FROM epochs"},
-	[PG_SQL_SYSTEM] = {"system", "SELECT system_identifier FROM pg_control_system()"},
+	[PG_SQL_SYSTEM] = {"system", "SELECT " PG_SYSTEM},
 	[PG_SQL_ADMIN_COUNTS] = {"admin_counts",
 		"SELECT (SELECT count(*) FROM users), count(*),"
 		" coalesce(sum(message_count), 0)::int8 FROM rooms"},

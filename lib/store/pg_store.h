@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "lib/store/pg_sql.h"
 #include "lib/store/pg_url.h"
 #include "lib/store/store.h"
 
@@ -14,7 +15,7 @@ struct pg_store {
 	struct store base; /* its requests are refused: threads ask their own desks */
 	struct pg_url url;
 	int64_t origin; /* of this open store, in the table changes */
-	uint64_t system; /* identifier of the database system */
+	char system[PG_SYSTEM_SIZE]; /* pg_sql.h */
 	unsigned links_max; /* of each desk: 3 to 64 */
 	size_t max_queued;
 	const struct clock *clock;
@@ -26,7 +27,8 @@ struct pg_store {
 
 /* Opens: connects, judges the schema, migrates where it may, reads what never changes (blocking; on
  * a loop of its own). Errors as store_open(); ERR_UNAVAILABLE: the server cannot be reached now. */
-int pg_store_open(const struct store_open_params *params, struct store **ret_store, struct buf *why);
+int pg_store_open(
+	const struct store_open_params *params, struct store **ret_store, struct buf *why);
 /* The desk of a thread (store_attach). */
 int pg_desk_attach(struct store *root, struct loop *loop, struct store **ret_store);
 /* What every desk accepted is finished and answered; blocking, when none of their loops runs any

@@ -1,8 +1,8 @@
 -- Rooms and messages of the benchmark, quickly, into a database that has chatd's schema and that nobody else uses
--- meanwhile (psql -v rooms=N -v first=N -v last=N -v bytes=N): the messages number first to last of each of so many rooms,
+-- meanwhile (psql -v rooms=N -v each=N -v bytes=N): so many rooms, those that are missing, and so many more messages in each,
 -- with texts of so many bytes. Room after room gets a message, so that a page of one room lies on as many pages of the
 -- heap as it has messages, as it does where rooms are busy at the same time. tests/bench/bench_fill.c knows the ids.
--- The indexes are dropped and made anew where many rows come: maintenance_work_mem decides how long that takes.
+-- Where many rows come the indexes are dropped and made anew.
 \set ON_ERROR_STOP on
 SET client_min_messages = error;
 SET synchronous_commit = off;
@@ -12,11 +12,12 @@ SET jit = off;
 
 BEGIN;
 
-CREATE TEMPORARY TABLE filled ON COMMIT DROP AS
-	SELECT n, substr(encode(sha256(('room ' || n)::bytea), 'hex'), 1, 32)::uuid AS id
-	FROM generate_series(1, :rooms) n;
 CREATE TEMPORARY TABLE member ON COMMIT DROP AS
 	SELECT substr(encode(sha256('user'), 'hex'), 1, 32)::uuid AS id;
+CREATE TEMPORARY TABLE filled ON COMMIT DROP AS
+	SELECT n, substr(encode(sha256(('room ' || n)::bytea), 'hex'), 1, 32)::uuid AS id, 0::bigint AS last_seq
+	FROM generate_series(1, :rooms) n;
+UPDATE filled f SET last_seq = r.last_seq FROM rooms r WHERE r.id = f.id;
 
 INSERT INTO users (id, identity, display_name, opened) SELECT id, 'user', 'user', true FROM member ON CONFLICT DO NOTHING;
 INSERT INTO rooms (id, name, type, visibility, member_count)
@@ -25,15 +26,15 @@ INSERT INTO participants (room_id, user_id, role)
 	SELECT f.id, m.id, 1 FROM filled f, member m ORDER BY f.id ON CONFLICT DO NOTHING;
 
 -- What a large fill is quicker without.
-SELECT (:last - :first + 1)::bigint * :rooms > 100000 AS large \gset
+SELECT :each::bigint * :rooms > 100000 AS large \gset
 \if :large
 	ALTER TABLE messages DROP CONSTRAINT messages_pkey;
 	DROP INDEX messages_once, messages_ref, messages_imported;
 \endif
 
 INSERT INTO messages (room_id, seq, sent_at, sender_id, client_key, body_hash, epoch_no, type, content)
-	SELECT f.id, s, chat_now(), m.id, gen_random_uuid(), s, e.no, 0, repeat('x', :bytes)
-	FROM generate_series(:first::bigint, :last::bigint) s, filled f, member m, (SELECT max(no) AS no FROM epochs) e;
+	SELECT f.id, f.last_seq + s, chat_now(), m.id, gen_random_uuid(), s, e.no, 0, repeat('x', :bytes)
+	FROM generate_series(1, :each::bigint) s, filled f, member m, (SELECT max(no) AS no FROM epochs) e;
 
 \if :large
 	ALTER TABLE messages ADD CONSTRAINT messages_pkey PRIMARY KEY (room_id, seq);
@@ -42,7 +43,7 @@ INSERT INTO messages (room_id, seq, sent_at, sender_id, client_key, body_hash, e
 	CREATE INDEX messages_ref ON messages (room_id, ref_seq) WHERE ref_seq IS NOT NULL;
 \endif
 
-UPDATE rooms SET last_seq = :last, message_count = :last FROM filled f WHERE rooms.id = f.id;
+UPDATE rooms SET last_seq = f.last_seq + :each, message_count = message_count + :each FROM filled f WHERE rooms.id = f.id;
 
 COMMIT;
 

@@ -3,10 +3,10 @@
  *
  *     page_bench -U URL -r ROOMS -m MESSAGES [-b] [-k COUNT] [-d] [-n PAGES] [-P PID]
  *
- * The database is one that tests/bench/fill.sql has filled with so many rooms and messages in each.
- * -b: the bare query, with the columns of the store's. -k: so many are always under way (1). -d:
- * pages from anywhere in a room instead of its newest. -P: prints as well what the children of that
- * process, a database server, used. */
+ * The database is one that tests/bench/fill.sql has filled with so many rooms and messages in each,
+ * or more. -b: the bare query, with the columns of the store's. -k: so many are always under way
+ * (1). -d: pages from anywhere in a room instead of its newest. -P: prints as well what the children
+ * of that process, a database server, used. */
 #include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,7 +60,7 @@ static const struct uuid *next_page(struct pages *pages, uint64_t *ret_before)
 {
 	uint64_t room = bench_random(&pages->random) % pages->rooms;
 
-	*ret_before = pages->messages + 1;
+	*ret_before = INT64_MAX;
 	if (pages->deep && pages->messages > PAGE) {
 		*ret_before = PAGE + 1 + bench_random(&pages->random) % (pages->messages - PAGE);
 	}

@@ -7,24 +7,7 @@ const fs = require('node:fs');
 const {
   PROGRAMS, ROUNDS, SECONDS, load, newFolder, output, startChatd, startFloor, startPeer, stopServer,
 } = require('./servers');
-
-function median(numbers) {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
-
-// The same load on each of the servers in turn, A B A B A B; the median of one figure for each, by the server's name.
-async function inTurn(servers, rounds, measure) {
-  const all = Object.fromEntries(Object.keys(servers).map((name) => [name, []]));
-  for (let round = 0; round < rounds; round++) {
-    for (const [name, server] of Object.entries(servers)) {
-      all[name].push(await measure(server, round));
-    }
-  }
-  const medians = Object.fromEntries(Object.entries(all).map(([name, figures]) => [name, median(figures)]));
-  return { ...medians, all };
-}
+const { alone, inTurn, median } = require('./measure');
 
 const withPeer = (bench) => (bench.peer ? { peer: bench.peer } : {});
 
@@ -33,15 +16,6 @@ async function versus(bench, floor, rounds, mode, settings, figure = 'us_per_del
   const servers = { chatd: bench.chatd, floor: bench[floor], ...peer };
   const result = await inTurn(servers, rounds, async (server) => (await load(server, mode, settings))[figure]);
   return { ...result, figure: result.chatd / result.floor };
-}
-
-// chatd without a floor: the goal is for the figure.
-async function alone(servers, rounds, mode, settings, figure) {
-  const result = await inTurn(servers, rounds, async (server, round) => {
-    const named = settings.name ? { ...settings, name: `${settings.name}-${round}` } : settings;
-    return (await load(server, mode, named))[figure];
-  });
-  return { ...result, figure: result.chatd };
 }
 
 const sidewise = (bench, ...args) => alone({ chatd: bench.chatd, ...withPeer(bench) }, ...args);

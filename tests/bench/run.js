@@ -14,11 +14,15 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { OUT, PINNED, load, options, peerMissing, startChatd, startFloor, startPeer, stopServer } = require('./servers');
-const { ROWS } = require('./rows');
+const { ROWS: OWN_ROWS } = require('./rows');
+const { ROWS: POSTGRES_ROWS, stopOnPostgres } = require('./rows_postgres');
+const { postgresMissing } = require('./postgres');
+
+const ROWS = [...OWN_ROWS, ...POSTGRES_ROWS];
 
 const number = (n) => (n === undefined ? '' : n.toFixed(n < 10 ? 2 : 1));
-const isRatio = (row) => row.floor !== undefined && !row.per_send_on_top;
-const figureText = (row) => (row.floor === undefined ? '' : `${number(row.figure)}${isRatio(row) ? 'x' : ''}`);
+const isRatio = (row) => row.ratio || (row.floor !== undefined && !row.per_send_on_top);
+const figureText = (row) => (row.floor === undefined && !row.ratio ? '' : `${number(row.figure)}${isRatio(row) ? 'x' : ''}`);
 const COLUMNS = [
   ['', 50, (row) => row.name],
   ['unit', 20, (row) => row.unit],
@@ -63,6 +67,7 @@ async function startAll() {
     pinned: PINNED,
     frame_bytes: await frameBytes(bench.chatd),
     load_average: os.loadavg()[0],
+    postgres_missing: postgresMissing(),
   };
   bench.floor = await startFloor('--bytes', about.frame_bytes);
   bench.gather = await startFloor('--bytes', about.frame_bytes, '--gather');
@@ -76,10 +81,13 @@ async function startAll() {
 
 function printHead(about) {
   console.log(`${about.cpu}, ${about.cores} cores, Linux ${about.kernel}, load ${about.load_average.toFixed(1)}; ` +
-    `${PINNED ? 'server on core 0, client on core 1' : 'not pinned'}; one worker, SQLite, frames of ${about.frame_bytes} bytes`);
+    `${PINNED ? 'server on core 0, client on core 1' : 'not pinned'}; one worker, SQLite where nothing else is said, frames of ${about.frame_bytes} bytes`);
   console.log(about.peer_missing
     ? `ASP.NET Core is left out: ${about.peer_missing}`
     : `ASP.NET Core: in memory, without a store; frames of ${about.peer_frame_bytes} bytes`);
+  console.log(postgresMissing() === ''
+    ? 'rows on PostgreSQL: chatd and ASP.NET Core with Npgsql on the same server, which is not pinned; figures are those of chatd alone'
+    : `rows on PostgreSQL are left out: ${postgresMissing()}`);
   print(COLUMNS.map(([title, width], i) => (i < 2 ? title.padEnd(width) : title.padStart(width))));
 }
 
@@ -92,7 +100,8 @@ async function main() {
     rows.push(await measure(bench, row));
     printRow(rows[rows.length - 1]);
   }
-  await Promise.all(Object.values(bench).map(stopServer));
+  await stopOnPostgres(bench);
+  await Promise.all([bench.chatd, bench.floor, bench.gather, bench.peer].filter(Boolean).map(stopServer));
   const file = path.join(OUT, 'bench.json');
   const seconds = Math.round((Date.now() - began) / 1000);
   fs.writeFileSync(file, `${JSON.stringify({ at: new Date(began).toISOString(), seconds, about, rows }, null, 2)}\n`);

@@ -33,6 +33,8 @@ const PROGRAMS = {
   load: path.join(OUT, 'bench/load'),
   floor: path.join(OUT, 'bench/floor'),
   storeBench: path.join(OUT, 'bench/store_bench'),
+  pageBench: path.join(OUT, 'bench/page_bench'),
+  planTexts: path.join(OUT, 'bench/plan_texts'),
   peer: path.join(OUT, 'bench/aspnet/publish/aspnet/release/aspnet.dll'),
 };
 
@@ -133,7 +135,11 @@ function peerMissing() {
   return fs.existsSync(PROGRAMS.peer) ? '' : 'it was not built, for want of the .NET SDK 10';
 }
 
-const startPeer = () => startServer(['dotnet', PROGRAMS.peer, '--secret', SECRET], { DOTNET_NOLOGO: '1', HOME: OUT });
+// postgres: a connection string as Npgsql takes it, or nothing: all is in memory.
+function startPeer(postgres) {
+  const store = postgres ? ['--postgres', postgres] : [];
+  return startServer(['dotnet', PROGRAMS.peer, '--secret', SECRET, ...store], { DOTNET_NOLOGO: '1', HOME: OUT });
+}
 
 async function output(command, env = {}) {
   const child = launch(pinned(1, command), env);
@@ -146,9 +152,9 @@ async function output(command, env = {}) {
   return child.text.trim();
 }
 
-// The client under one of its modes (tests/bench/load.c): its line of JSON.
+// The client under one of its modes (tests/bench/load.c): its line of JSON. true: an option without a value.
 async function load(server, mode, settings = {}) {
-  const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const args = Object.entries(settings).flatMap(([name, value]) => (value === true ? [`--${name}`] : [`--${name}`, String(value)]));
   const target = ['--pid', String(server.pid), '--port', String(server.port), '--secret', SECRET];
   return JSON.parse(await output([PROGRAMS.load, mode, ...target, ...args]));
 }

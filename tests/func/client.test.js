@@ -2,12 +2,13 @@
 // lib/client against the real daemon, by way of a small program: probe/client_probe.c.
 
 const assert = require('node:assert');
+const fs = require('node:fs');
 const { test } = require('node:test');
 const { steadyPort, startChatd } = require('./lib/chatd');
 const { house, fresh } = require('./lib/people');
 const { Probe } = require('./lib/probe');
 const { signToken, now } = require('./lib/token');
-const { sleep } = require('./lib/util');
+const { sleep, eventually } = require('./lib/util');
 
 const here = house();
 
@@ -122,6 +123,7 @@ test('lib/client: a daemon that is killed amid a call', async () => {
   await join(one);
   // Stopped first, so that the call has surely no answer.
   process.kill(chatd.pid, 'SIGSTOP');
+  await eventually(() => / T /.test(fs.readFileSync(`/proc/${chatd.pid}/stat`, 'utf8')));
   const call = one.call('SendMessage', 'general', 'never seen');
   await sleep(300);
   await chatd.kill();

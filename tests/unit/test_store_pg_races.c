@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/err.h"
 #include "tests/unit/store_pg_link.h"
 
@@ -261,6 +262,37 @@ static void a_room_that_stays_locked_holds_nobody_else(void **state)
 	link_check(t);
 }
 
+/* Somebody has locked the table, not a room: each of the rooms would take as long as the first. */
+static void all_rooms_locked_are_waited_for_once(void **state)
+{
+	enum { COUNT = 12, RUNS = 2 };
+	struct link_test *t = *state;
+	struct append_item items[COUNT];
+
+	for (size_t i = 0; i < COUNT; i++) {
+		items[i] = test_item(link_room(t, (unsigned)i + 1, 1), test_user(1), "1", "text");
+	}
+	link_session(t, "BEGIN; LOCK TABLE rooms");
+	for (unsigned run = 0; run < RUNS; run++) {
+		uint64_t begun = clock_mono_us(&clock_system);
+		int err = link_append(&t->sides[0], items, COUNT);
+		uint64_t took = clock_mono_us(&clock_system) - begun;
+		assert_in_range(took, 0, 7500000);
+		assert_true(err == 0 || err == ERR_BUSY);
+		for (size_t i = 0; i < COUNT; i++) {
+			assert_int_equal(items[i].outcome, APPEND_FAILED);
+			assert_int_equal(items[i].err, ERR_BUSY);
+		}
+	}
+	link_session(t, "COMMIT");
+	assert_int_equal(link_append(&t->sides[0], items, COUNT), 0);
+	for (size_t i = 0; i < COUNT; i++) {
+		assert_int_equal(items[i].outcome, APPEND_STORED);
+		assert_int_equal(items[i].seq, 1);
+	}
+	link_check(t);
+}
+
 static void a_statement_that_takes_too_long_stores_nothing(void **state)
 {
 	struct link_test *t = *state;
@@ -380,6 +412,7 @@ int main(void)
 		TEST(a_target_erased_meanwhile_is_none),
 		TEST(a_deadlock_is_tried_again),
 		TEST(a_room_that_stays_locked_holds_nobody_else),
+		TEST(all_rooms_locked_are_waited_for_once),
 		TEST(a_statement_that_takes_too_long_stores_nothing),
 		TEST(a_backend_that_ends_before_the_commit),
 		TEST(a_link_that_ends_after_the_commit),

@@ -25,9 +25,10 @@ public static class RestApi
         api.MapPost("{id}/messages", Post);
     }
 
-    private static IResult Create(NewRoom body, ClaimsPrincipal caller, Rooms rooms)
+    private static async Task<IResult> Create(NewRoom body, ClaimsPrincipal caller, Rooms rooms, Store store)
     {
         var room = rooms.Create(body.Name, UserId(caller));
+        await store.Ready(room);
         return Results.Created($"/api/v1/rooms/{room.Id}", View(room, caller));
     }
 
@@ -37,13 +38,13 @@ public static class RestApi
         return Results.Ok(new Page<RoomView>(found.Select(room => View(room, caller)).ToList(), null));
     }
 
-    private static IResult Post(string id, NewMessage body, ClaimsPrincipal caller, Rooms rooms)
+    private static async Task<IResult> Post(string id, NewMessage body, ClaimsPrincipal caller, Rooms rooms, Store store)
     {
         if (rooms.Find(id) is not { } room || !room.Has(UserId(caller)))
         {
             return Results.Problem("you are not a member of this room", statusCode: 403);
         }
-        var message = room.Post(UserId(caller), body.Content);
+        var message = await store.Post(room, UserId(caller), body.Content);
         return Results.Created($"/api/v1/rooms/{id}/messages/{message.Id}", new Sent(message.Id, message.Seq, message.SentAt));
     }
 
