@@ -25,6 +25,9 @@
  * are gone, a send of unknown fate. It is given so long, besides what the closing is spread over.
  */
 #define ANEW_US 500000
+/* What was cut off has so long to notice. */
+#define ABORT_US 2000000
+#define ABORT_ANEW_US 200000
 
 void server_set_state(struct server *server, enum server_state state)
 {
@@ -62,7 +65,7 @@ static void on_busy(void *ctx, const void *slots, unsigned answered, unsigned to
 	}
 	if (late && !server->aborted) {
 		server->aborted = true;
-		server->drain_until_us += 2000000;
+		server->drain_until_us += server->again ? ABORT_ANEW_US : ABORT_US;
 		log_event(LOG_WARN, "drain timed out", LOG_INT("left", left));
 		for (unsigned i = 0; i < server->worker_count; i++) {
 			worker_abort(server->workers[i]);

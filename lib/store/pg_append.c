@@ -173,7 +173,8 @@ static void fail_ref(struct pg_append *append, struct append_ref *ref)
 
 	ref->state = REF_ANSWERED;
 	ref->item->outcome = APPEND_FAILED;
-	ref->item->err = pg_fault_err(exchange->fault);
+	/* A double that is still there under the locks is no race: rows contradict others. */
+	ref->item->err = exchange->fault == PG_TWICE ? ERR_CORRUPT : pg_fault_err(exchange->fault);
 	if (append->why.len == 0 && exchange->why != NULL) {
 		buf_append_str(&append->why, exchange->why);
 	}

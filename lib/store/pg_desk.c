@@ -68,7 +68,7 @@ static enum pg_line_kind kind_of(const struct pg_work *plan)
 	if (plan == NULL || plan->kind == PG_CHANGE) {
 		return PG_LINE_WRITE;
 	}
-	return plan->kind == PG_READ ? PG_LINE_READ : PG_LINE_SLOW;
+	return plan->kind == PG_READ || plan->kind == PG_READ_SOON ? PG_LINE_READ : PG_LINE_SLOW;
 }
 
 /* ---- answers ---- */
@@ -360,10 +360,8 @@ static bool all_away(const struct pg_desk *desk)
 }
 
 /* Without the loop, which does not run any more: what was accepted is finished. */
-static void desk_stop(struct pg_desk *desk)
+static void desk_stop(struct pg_desk *desk, uint64_t until)
 {
-	uint64_t until = clock_mono_us(&clock_system) + STOP_US;
-
 	desk->stopped = true;
 	loop_defer_cancel(&desk->dispatch);
 	while (is_busy(desk) && !all_away(desk) && clock_mono_us(&clock_system) < until) {
@@ -382,11 +380,19 @@ static void desk_stop(struct pg_desk *desk)
 	}
 }
 
+/* What is under way on a database that is another one by now is not waited for. */
+static uint64_t stop_until(const struct pg_store *root)
+{
+	return clock_mono_us(&clock_system) + (atomic_load(&root->anew) ? 0 : STOP_US);
+}
+
 void pg_desks_stop(struct pg_store *root)
 {
+	uint64_t until = stop_until(root);
+
 	for (struct pg_desk *desk = root->desks; desk != NULL; desk = desk->next) {
 		if (!desk->stopped) {
-			desk_stop(desk);
+			desk_stop(desk, until);
 		}
 	}
 }
@@ -397,7 +403,7 @@ void pg_desk_close(struct store *base)
 	struct pg_desk **at = &desk->root->desks;
 
 	if (!desk->stopped) {
-		desk_stop(desk);
+		desk_stop(desk, stop_until(desk->root));
 	}
 	while (*at != desk) {
 		at = &(*at)->next;

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/err.h"
@@ -12,6 +13,8 @@
 
 /* Tables are locked by whoever reads them just now, such as a backup. */
 #define LOCK_WAIT "30s"
+
+enum { END_TICKS = 100, END_TICK_MS = 100 };
 
 struct restoring {
 	struct store_admin_restore *restore;
@@ -334,8 +337,20 @@ static int read_begun(void *ctx, const struct pg_result *result)
 	return 0;
 }
 
+/* psql has ended; what it had under way on the server ends a moment later. */
+static void await_end(struct restoring *restoring)
+{
+	const struct timespec pause = {.tv_nsec = END_TICK_MS * 1000000L};
+	struct buf unread = {0};
+
+	for (unsigned i = 0; i < END_TICKS && check_alone(restoring, &unread) == ERR_BUSY; i++) {
+		nanosleep(&pause, NULL);
+	}
+	buf_finish(&unread);
+}
+
 /* psql ended after it was told to commit: the database knows whether it did. */
-static int settle(struct restoring *restoring, struct buf *why)
+static int settle(struct restoring *restoring, int doubtful, struct buf *why)
 {
 	struct buf unread = {0};
 	int err = pg_admin_run(
@@ -347,7 +362,7 @@ static int settle(struct restoring *restoring, struct buf *why)
 				    "restored or not; chatctl db status says which epoch it has");
 		return ERR_UNCERTAIN;
 	}
-	return restoring->begun ? 0 : ERR_SYSTEM;
+	return restoring->begun ? 0 : doubtful;
 }
 
 static int replace(struct restoring *restoring, struct buf *why)
@@ -365,7 +380,7 @@ static int replace(struct restoring *restoring, struct buf *why)
 		return err;
 	}
 	write_end(restoring);
-	const struct pg_restore_run run = {
+	struct pg_restore_run run = {
 		.tools = &restoring->tools,
 		.archive = &restoring->archive,
 		.prologue = buf_bytes(&restoring->prologue),
@@ -374,8 +389,11 @@ static int replace(struct restoring *restoring, struct buf *why)
 		.ctx = restore->ctx,
 	};
 	err = pg_restore_run(&run, why);
+	if (err != 0) {
+		await_end(restoring);
+	}
 	if (err == ERR_UNCERTAIN) {
-		err = settle(restoring, why);
+		err = settle(restoring, run.doubtful, why);
 	}
 	if (err == 0) {
 		memcpy(restore->epoch, restoring->epoch, sizeof(restore->epoch));

@@ -14,11 +14,13 @@ struct pg_restore_run {
 	struct bytes epilogue; /* ends it */
 	store_admin_progress_fn progress;
 	void *ctx;
+	/* out */
+	int doubtful; /* with ERR_UNCERTAIN: the error that it is where nothing took effect */
 };
 
 /* 0: psql was well, so that the epilogue took effect. ERR_UNCERTAIN: it may have. Other errors:
  * nothing took effect: ERR_BAD_CONTENT (the archive is damaged), ERR_FORBIDDEN, ERR_STORAGE_FULL,
  * ERR_BUSY (others have locks), ERR_SYSTEM, and what progress answered. */
-int pg_restore_run(const struct pg_restore_run *run, struct buf *why);
+int pg_restore_run(struct pg_restore_run *run, struct buf *why);
 
 #endif

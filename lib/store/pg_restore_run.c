@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -9,31 +10,33 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/err.h"
 #include "lib/store/child.h"
 
-enum { TICK_MS = 50, ARGUMENTS = 20 };
-
-/* The descriptors of a run; -1: closed. */
 enum {
-	FD_LIST, /* what pg_restore takes of the archive */
-	FD_PROLOGUE,
-	FD_DATA_READ, /* from pg_restore to psql */
-	FD_DATA_WRITE,
-	FD_EPILOGUE_READ, /* from us to psql */
-	FD_EPILOGUE_WRITE,
-	FDS
+	TICK_MS = 50,
+	ARGUMENTS = 16,
+	PART = 64 << 10, /* bytes that are read at once */
+	HELD_MAX = 2 * PART, /* that psql has not taken yet */
+	HEAD = 4096, /* in which pg_restore sets up the session */
 };
+
+/* pg_restore 17 sets it whatever the server's version is, and older ones do not know it. */
+static const char unknown_setting[] = "\nSET transaction_timeout = 0;";
 
 struct running {
-	const struct pg_restore_run *run;
-	int fds[FDS];
+	struct pg_restore_run *run;
 	struct child restore, psql;
-	bool committing; /* psql has the epilogue */
+	int from, to; /* our ends of pg_restore's stdout and psql's stdin; -1: closed */
+	struct buf held; /* for psql */
+	bool head_passed; /* held may be written */
+	bool committing; /* psql gets the epilogue */
 	uint64_t total; /* bytes of the archive */
+	uint64_t tick_us; /* when progress is told again */
 };
 
-/* ---- descriptors ---- */
+/* ---- starting ---- */
 
 static int fail(struct buf *why)
 {
@@ -41,104 +44,90 @@ static int fail(struct buf *why)
 	return ERR_SYSTEM;
 }
 
-static void close_fd(struct running *running, int which)
+static void close_fd(int *fd)
 {
-	if (running->fds[which] >= 0) {
-		close(running->fds[which]);
-		running->fds[which] = -1;
+	if (*fd >= 0) {
+		close(*fd);
+		*fd = -1;
 	}
 }
 
-static bool write_all(int fd, struct bytes text)
+/* A file without a name; negative: there is none. */
+static int make_file(struct bytes text)
 {
-	while (text.len > 0) {
+	int fd = memfd_create("list", MFD_CLOEXEC);
+
+	while (fd >= 0 && text.len > 0) {
 		ssize_t len = write(fd, text.ptr, text.len);
 		if (len < 0 && errno != EINTR) {
-			return false;
+			close_fd(&fd);
 		}
 		text = len > 0 ? bytes_of(text.ptr + len, text.len - (size_t)len) : text;
 	}
-	return true;
+	return fd;
 }
-
-/* A file without a name. */
-static bool make_file(int *ret_fd, const char *name, struct bytes text)
-{
-	*ret_fd = memfd_create(name, MFD_CLOEXEC);
-	return *ret_fd >= 0 && write_all(*ret_fd, text);
-}
-
-static int make_fds(struct running *running, struct buf *why)
-{
-	int *fds = running->fds;
-
-	for (int i = 0; i < FDS; i++) {
-		fds[i] = -1;
-	}
-	if (!make_file(&fds[FD_LIST], "list", buf_bytes(&running->run->archive->list)) ||
-		!make_file(&fds[FD_PROLOGUE], "prologue", running->run->prologue) ||
-		pipe2(&fds[FD_DATA_READ], O_CLOEXEC) != 0 ||
-		pipe2(&fds[FD_EPILOGUE_READ], O_CLOEXEC) != 0) {
-		return fail(why);
-	}
-	return 0;
-}
-
-/* ---- starting ---- */
 
 static int start_restore(struct running *running, struct buf *why)
 {
 	const struct pg_tools *tools = running->run->tools;
-	const int fds[CHILD_FDS] = {running->run->archive->fd, running->fds[FD_DATA_WRITE], -1,
-		running->fds[FD_LIST], -1};
+	int list = make_file(buf_bytes(&running->run->archive->list));
+	int ends[2] = {-1, -1};
+
+	if (list < 0 || pipe2(ends, O_CLOEXEC) != 0) {
+		close_fd(&list);
+		return fail(why);
+	}
 	char *path = pg_tools_path(tools, "pg_restore");
 	const char *const argv[ARGUMENTS] = {path, "--no-owner", "--no-privileges", "--no-comments",
 		"--no-tablespaces", "--use-list=/dev/fd/3", "--file=-", NULL};
-
+	const int fds[CHILD_FDS] = {running->run->archive->fd, ends[1], -1, list, -1};
 	lseek(running->run->archive->fd, 0, SEEK_SET);
 	int err = child_start(&running->restore, argv, tools->environment, fds, why);
 	free(path);
+	close_fd(&list);
+	close_fd(&ends[1]);
+	running->from = ends[0];
+	fcntl(running->from, F_SETFL, O_NONBLOCK);
 	return err;
 }
 
 static int start_psql(struct running *running, struct buf *why)
 {
 	const struct pg_tools *tools = running->run->tools;
-	const int fds[CHILD_FDS] = {running->fds[FD_DATA_READ], -1, -1, running->fds[FD_PROLOGUE],
-		running->fds[FD_EPILOGUE_READ]};
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) != 0) {
+		return fail(why);
+	}
 	char *path = pg_tools_path(tools, "psql");
 	const char *const argv[ARGUMENTS] = {path, "--no-psqlrc", "--quiet", "--no-password",
-		"--output=/dev/null", "--set=ON_ERROR_STOP=1", "--file=/dev/fd/3", "--file=-",
-		"--file=/dev/fd/4", tools->target != NULL ? "--dbname" : NULL, tools->target, NULL};
+		"--output=/dev/null", "--set=ON_ERROR_STOP=1", "--set=SHOW_CONTEXT=never",
+		"--file=-", tools->target != NULL ? "--dbname" : NULL, tools->target, NULL};
+	const int fds[CHILD_FDS] = {ends[0], -1, -1, -1, -1};
 	int err = child_start(&running->psql, argv, tools->environment, fds, why);
-
 	free(path);
+	close_fd(&ends[0]);
+	running->to = ends[1];
+	fcntl(running->to, F_SETFL, O_NONBLOCK);
 	return err;
 }
 
 static int start(struct running *running, struct buf *why)
 {
 	struct stat st;
-	int err = make_fds(running, why);
+	int err = start_restore(running, why);
 
-	if (err == 0) {
-		err = start_restore(running, why);
-	}
 	if (err == 0) {
 		err = start_psql(running, why);
 	}
 	if (fstat(running->run->archive->fd, &st) == 0) {
 		running->total = (uint64_t)st.st_size;
 	}
-	for (int i = 0; i < FDS; i++) {
-		if (i != FD_EPILOGUE_WRITE) {
-			close_fd(running, i);
-		}
-	}
+	buf_append_bytes(&running->held, running->run->prologue);
 	return err;
 }
 
-/* ---- while they run ---- */
+/* ---- what failed ---- */
 
 static bool says(const struct child *child, const char *what)
 {
@@ -164,27 +153,9 @@ static int fail_psql(const struct running *running, struct buf *why)
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]) && err == ERR_SYSTEM; i++) {
 		err = says(&running->psql, known[i].said) ? known[i].err : err;
 	}
+	buf_printf(why, "%s/psql did not come to its end: ", running->run->tools->folder);
 	pg_tools_end(&running->psql, why);
 	return err;
-}
-
-static int progress(const struct running *running)
-{
-	const struct pg_restore_run *run = running->run;
-	off_t done = lseek(run->archive->fd, 0, SEEK_CUR);
-
-	return run->progress != NULL ? run->progress(run->ctx, "restore",
-					       done > 0 ? (uint64_t)done : 0, running->total)
-				     : 0;
-}
-
-/* The archive came through whole: psql may commit. */
-static void commit(struct running *running)
-{
-	running->committing = true;
-	/* Where it cannot be written psql has ended, and says why. */
-	(void)write_all(running->fds[FD_EPILOGUE_WRITE], running->run->epilogue);
-	close_fd(running, FD_EPILOGUE_WRITE);
 }
 
 /* psql ended before it might commit, or pg_restore did badly: which of them is to be named? That
@@ -203,34 +174,135 @@ static int fail_half_way(struct running *running, struct buf *why)
 	return fail_psql(running, why);
 }
 
+/* ---- from one to the other ---- */
+
+static void pass_head(struct running *running)
+{
+	struct buf *held = &running->held;
+	size_t setting = sizeof(unknown_setting) - 1;
+	char *found = memmem(held->data, held->len, unknown_setting, setting);
+
+	if (found != NULL) {
+		size_t behind = held->len - (size_t)(found - held->data) - setting;
+		memmove(found, found + setting, behind);
+		held->len -= setting;
+	}
+	running->head_passed = true;
+}
+
+static void read_part(struct running *running)
+{
+	struct buf *held = &running->held;
+
+	buf_reserve(held, PART);
+	ssize_t len = read(running->from, held->data + held->len, PART);
+	if (len > 0) {
+		held->len += (size_t)len;
+	} else if (len == 0 || (errno != EAGAIN && errno != EINTR)) {
+		close_fd(&running->from);
+	}
+	if (!running->head_passed &&
+		(running->from < 0 || held->len >= running->run->prologue.len + HEAD)) {
+		pass_head(running);
+	}
+}
+
+/* Where psql does not read any more it has ended, and says why. */
+static void write_part(struct running *running)
+{
+	struct buf *held = &running->held;
+	ssize_t len = write(running->to, held->data, held->len);
+
+	if (len > 0) {
+		buf_consume(held, (size_t)len);
+	} else if (errno != EAGAIN && errno != EINTR) {
+		close_fd(&running->to);
+	}
+}
+
+static void turn(struct running *running)
+{
+	bool reads = running->from >= 0 && running->held.len < HELD_MAX;
+	bool writes = running->to >= 0 && running->head_passed && running->held.len > 0;
+	struct pollfd fds[] = {
+		{.fd = reads ? running->from : -1, .events = POLLIN},
+		{.fd = writes ? running->to : -1, .events = POLLOUT},
+	};
+
+	if (poll(fds, 2, TICK_MS) <= 0) {
+		return;
+	}
+	if (fds[1].revents != 0) {
+		write_part(running);
+	}
+	if (fds[0].revents != 0) {
+		read_part(running);
+	}
+	if (running->committing && running->held.len == 0) {
+		close_fd(&running->to); /* psql has all of it */
+	}
+}
+
+static int progress(struct running *running)
+{
+	const struct pg_restore_run *run = running->run;
+	uint64_t now = clock_mono_us(&clock_system);
+
+	if (run->progress == NULL || running->committing || now < running->tick_us) {
+		return 0;
+	}
+	running->tick_us = now + TICK_MS * UINT64_C(1000);
+	off_t done = lseek(run->archive->fd, 0, SEEK_CUR);
+	return run->progress(run->ctx, "restore", done > 0 ? (uint64_t)done : 0, running->total);
+}
+
+/* All of the script is here: 1 where pg_restore says that it is whole. */
+static int is_whole(struct running *running)
+{
+	if (running->from >= 0 || running->committing || !child_wait(&running->restore, TICK_MS)) {
+		return 0;
+	}
+	return child_went_well(&running->restore) ? 1 : ERR_BAD_CONTENT;
+}
+
 /* Turns until psql has ended well. Once it may commit nothing is broken off any more. */
 static int await(struct running *running, struct buf *why)
 {
-	while (!child_wait(&running->psql, TICK_MS)) {
-		int asked = progress(running);
-		if (!running->committing && asked != 0) {
-			return asked;
+	while (!child_wait(&running->psql, 0)) {
+		int err = progress(running);
+		if (err != 0) {
+			return err;
 		}
-		if (!running->committing && child_wait(&running->restore, 0)) {
-			if (!child_went_well(&running->restore)) {
-				return fail_half_way(running, why);
-			}
-			commit(running);
+		turn(running);
+		child_wait(&running->restore, 0); /* what it says must not fill its pipe */
+		int whole = is_whole(running);
+		if (whole < 0) {
+			return fail_half_way(running, why);
+		}
+		if (whole > 0) {
+			buf_append_bytes(&running->held, running->run->epilogue);
+			running->committing = true;
 		}
 	}
 	if (!running->committing) {
 		return fail_half_way(running, why);
 	}
 	if (!child_went_well(&running->psql)) {
-		fail_psql(running, why);
+		running->run->doubtful = fail_psql(running, why);
 		return ERR_UNCERTAIN;
 	}
 	return 0;
 }
 
-int pg_restore_run(const struct pg_restore_run *run, struct buf *why)
+int pg_restore_run(struct pg_restore_run *run, struct buf *why)
 {
-	struct running running = {.run = run, .restore = {.err_fd = -1}, .psql = {.err_fd = -1}};
+	struct running running = {
+		.run = run,
+		.restore = {.err_fd = -1},
+		.psql = {.err_fd = -1},
+		.from = -1,
+		.to = -1,
+	};
 	struct sigaction before, ignore = {.sa_handler = SIG_IGN};
 
 	sigaction(SIGPIPE, &ignore, &before);
@@ -238,9 +310,11 @@ int pg_restore_run(const struct pg_restore_run *run, struct buf *why)
 	if (err == 0) {
 		err = await(&running, why);
 	}
+	close_fd(&running.from);
 	child_finish(&running.psql);
 	child_finish(&running.restore);
-	close_fd(&running, FD_EPILOGUE_WRITE);
+	close_fd(&running.to);
+	buf_finish(&running.held);
 	sigaction(SIGPIPE, &before, NULL);
 	return err;
 }

@@ -9,6 +9,7 @@
 #define TRIES 4
 /* Until a statement must be answered. */
 #define READ_US 10000000
+#define SOON_US 3000000
 #define CHANGE_US 5000000
 #define SLOW_US 120000000
 /* Changes go one at a time: after one that waited in vain for a lock, the next ones give up early
@@ -45,6 +46,8 @@ static uint64_t deadline_of(const struct pg_talk *talk)
 	switch (talk->work->kind) {
 	case PG_READ:
 		return READ_US;
+	case PG_READ_SOON:
+		return SOON_US;
 	case PG_CHANGE:
 		return CHANGE_US;
 	case PG_SLOW:

@@ -32,6 +32,7 @@ typedef int (*pg_step_fn)(struct pg_talk *talk, struct store_call *call);
 
 enum pg_work_kind {
 	PG_READ, /* each statement by itself, without a transaction around them */
+	PG_READ_SOON, /* the same; where no answer comes within 3 s its link leads nowhere */
 	PG_CHANGE, /* BEGIN before the first statement */
 	PG_SLOW, /* the same, on the link for long work */
 	PG_SLOW_READ, /* no transaction, on the link for long work */

@@ -208,6 +208,17 @@ char *pg_tools_path(const struct pg_tools *tools, const char *program)
 
 /* ---- what they say ---- */
 
+/* What has a row of a table in it, and so perhaps what somebody wrote. */
+static bool shows_row(struct bytes line)
+{
+	char *text = mem_dup_bytes(line);
+	bool shows =
+		strstr(text, "Failing row contains") != NULL || strncmp(text, "CONTEXT:", 8) == 0;
+
+	free(text);
+	return shows;
+}
+
 static bool speaks_of_error(struct bytes line)
 {
 	char *text = mem_dup_bytes(line);
@@ -235,7 +246,7 @@ void pg_tools_said(struct bytes said, struct buf *why)
 	}
 	while (rest.len > 0 && lines < SAID_LINES) {
 		struct bytes line = bytes_trim(bytes_split(&rest, '\n'));
-		if (line.len > 0) {
+		if (line.len > 0 && !shows_row(line)) {
 			buf_append_str(why, lines > 0 ? "\n" : "");
 			buf_append_bytes(why, line);
 			lines++;

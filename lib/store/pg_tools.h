@@ -33,7 +33,7 @@ char *pg_tools_path(const struct pg_tools *tools, const char *program);
 unsigned pg_tools_version(struct bytes text);
 
 /* What the programs said, for people: without empty lines, at most three of them, the first that
- * speaks of an error ahead. Appended. */
+ * speaks of an error ahead, and without rows of tables. Appended. */
 void pg_tools_said(struct bytes said, struct buf *why);
 /* The same of a program that is over; where it said nothing how it ended. */
 struct child;

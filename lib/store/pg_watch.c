@@ -258,4 +258,4 @@ static int tell(struct pg_talk *talk, struct store_call *call)
 }
 
 static const pg_step_fn watch_steps[] = {clean, ask, tell, NULL};
-const struct pg_work pg_watch_work = {PG_READ, watch_steps, sizeof(struct talk)};
+const struct pg_work pg_watch_work = {PG_READ_SOON, watch_steps, sizeof(struct talk)};

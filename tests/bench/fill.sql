@@ -20,10 +20,17 @@ CREATE TEMPORARY TABLE filled ON COMMIT DROP AS
 UPDATE filled f SET last_seq = r.last_seq FROM rooms r WHERE r.id = f.id;
 
 INSERT INTO users (id, identity, display_name, opened) SELECT id, 'user', 'user', true FROM member ON CONFLICT DO NOTHING;
-INSERT INTO rooms (id, name, type, visibility, member_count)
-	SELECT id, 'Room ' || n, 0, 1, 1 FROM filled ORDER BY id ON CONFLICT DO NOTHING;
+INSERT INTO rooms (id, name, type, visibility)
+	SELECT id, 'Room ' || n, 0, 1 FROM filled ORDER BY id ON CONFLICT DO NOTHING;
 INSERT INTO participants (room_id, user_id, role)
 	SELECT f.id, m.id, 1 FROM filled f, member m ORDER BY f.id ON CONFLICT DO NOTHING;
+-- Others who never say anything: as many as rooms, each in ten of them.
+INSERT INTO users (id, identity, display_name)
+	SELECT substr(encode(sha256(('user ' || n)::bytea), 'hex'), 1, 32)::uuid, 'user ' || n, 'User ' || n
+	FROM filled ORDER BY id ON CONFLICT DO NOTHING;
+INSERT INTO participants (room_id, user_id, role)
+	SELECT f.id, substr(encode(sha256(('user ' || (f.n + k * k) % :rooms + 1)::bytea), 'hex'), 1, 32)::uuid, 1
+	FROM filled f, generate_series(1, 10) k ON CONFLICT DO NOTHING;
 
 -- What a large fill is quicker without.
 SELECT :each::bigint * :rooms > 100000 AS large \gset
@@ -43,7 +50,9 @@ INSERT INTO messages (room_id, seq, sent_at, sender_id, client_key, body_hash, e
 	CREATE INDEX messages_ref ON messages (room_id, ref_seq) WHERE ref_seq IS NOT NULL;
 \endif
 
-UPDATE rooms SET last_seq = f.last_seq + :each, message_count = message_count + :each FROM filled f WHERE rooms.id = f.id;
+UPDATE rooms SET last_seq = f.last_seq + :each, message_count = message_count + :each,
+	member_count = (SELECT count(*) FROM participants p WHERE p.room_id = rooms.id)
+	FROM filled f WHERE rooms.id = f.id;
 
 COMMIT;
 

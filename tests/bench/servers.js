@@ -21,6 +21,7 @@ const { values: options } = parseArgs({
     seconds: { type: 'string', default: '2' },
     dir: { type: 'string', default: '/var/tmp' },
     only: { type: 'string', default: '' },
+    rows: { type: 'string', default: '10000,10000000,100000000' },
     'no-peer': { type: 'boolean', default: false },
   },
 });

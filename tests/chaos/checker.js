@@ -7,10 +7,11 @@
 //   row: {seq, id (history only), clientMessageId or null, content, sentAt (ms)}
 //
 // What somebody was told before he was told of another epoch is not held against the store: that numbers started anew
-// is what he was told. Options say how many epochs are excused.
+// is what he was told. Options say how many epochs are excused, and whether what is stored must be there all the same.
 //
 // Each content is sent as one message only, so it is what messages are told apart by. Gives {counts, faults: {class:
-// [sentence]}, faulty}. Options: codes, the refusals that the circumstances excuse; epochs, how many there may be.
+// [sentence]}, faulty}. Options: codes, the refusals that the circumstances excuse; epochs, how many there may be; keeps, what
+// was acknowledged before another epoch must be stored too.
 
 const { judgeReceived, voidUntil } = require('./checker_received');
 
@@ -109,11 +110,11 @@ function storedBy(rooms) {
 // ---- what senders were told ----
 
 // Every content that was sent: {room, content, sends: [{client, link, at, end}], end: the event that answered}.
-function sendsOf(clients) {
+function sendsOf(clients, keeps) {
   const messages = new Map();
   for (const { name, log } of clients) {
     const open = new Map();
-    const past = voidUntil(log);
+    const past = keeps ? -1 : voidUntil(log);
     let link = 0;
     for (const [i, event] of log.entries()) {
       if (event.what === 'connect') {
@@ -238,7 +239,7 @@ function judgeEpochs(report, clients, allowed) {
   }
 }
 
-function check({ clients, rooms }, { codes = [], epochs = 1 } = {}) {
+function check({ clients, rooms }, { codes = [], epochs = 1, keeps = false } = {}) {
   const report = new Report();
   const counts = { messages: 0, acknowledged: 0, refused: 0, uncertain: 0, unsure: 0, refusals: {} };
   for (const room of rooms) {
@@ -248,7 +249,7 @@ function check({ clients, rooms }, { codes = [], epochs = 1 } = {}) {
     counts.messages += room.table.length;
   }
   const stored = storedBy(rooms);
-  const messages = sendsOf(clients);
+  const messages = sendsOf(clients, keeps);
   for (const [key, message] of messages) {
     message.rows = stored.get(key) || [];
     judgeMessage(report, counts, [...USUAL_CODES, ...codes], message);

@@ -351,6 +351,13 @@ finds('what was lost with an epoch, told to all', [], (story) => {
   return { epochs: 2 };
 });
 
+finds('what was lost with an epoch, though nothing may be', ['lost'], (story) => {
+  fallBack(story);
+  story.alice.splice(1, 0, story.event('joined', { room: ROOM, epoch: EPOCH, recovered: true, gap: null }));
+  story.alice.push(story.event('joined', { room: ROOM, epoch: NEXT_EPOCH, recovered: true, gap: null }));
+  return { epochs: 2, keeps: true };
+});
+
 finds('what was lost with an epoch, and not told to its sender', ['lost'], (story) => {
   fallBack(story);
   return { epochs: 2 };

@@ -130,6 +130,10 @@ static void what_programs_say(void **state)
 	assert_said("one\ntwo\nthree\nfour\n", "one\ntwo\nthree");
 	assert_said("NOTICE: x\npg_dump: error: no\nDETAIL: y\n", "pg_dump: error: no\nDETAIL: y");
 	assert_said("psql: FATAL:  no", "psql: FATAL:  no");
+	assert_said(
+		"a: ERROR:  x\nDETAIL:  Failing row contains (secret).\nCONTEXT:  COPY m: secret\n"
+		"HINT:  y\n",
+		"a: ERROR:  x\nHINT:  y");
 }
 
 /* The way to a database: with no secret in what is an argument. */

@@ -154,6 +154,25 @@ static void a_new_epoch(void **state)
 	assert_memory_equal(second.secret, first.secret, sizeof(first.secret));
 }
 
+/* A standby was promoted, or a backup played back: what was told may not be there. */
+static void another_timeline_is_a_new_epoch(void **state)
+{
+	struct schema_test *t = *state;
+	struct constants first, same, second;
+
+	assert_int_equal(store_admin_migrate(bytes_str(t->text), 0, false, NULL, NULL, &t->why), 0);
+	assert_int_equal(look(t, &first), 0);
+	assert_int_equal(look(t, &same), 0);
+	assert_string_equal(same.epoch, first.epoch);
+	schema_sql(t, "UPDATE meta SET value = convert_to(regexp_replace(convert_from(value,"
+		      " 'UTF8'), '/.*', '/000000FF'), 'UTF8') WHERE name = 'system'");
+	assert_int_equal(look(t, &second), 0);
+	assert_string_not_equal(second.epoch, first.epoch);
+	assert_int_equal(second.epoch_no, first.epoch_no + 1);
+	assert_int_equal(look(t, &same), 0);
+	assert_string_equal(same.epoch, second.epoch);
+}
+
 static int begin_epoch(struct schema_test *t, unsigned child)
 {
 	struct store_admin_epoch epoch;
@@ -438,6 +457,7 @@ int main(void)
 		TEST(what_the_open_store_says),
 		TEST(several_that_start_at_once),
 		TEST(a_new_epoch),
+		TEST(another_timeline_is_a_new_epoch),
 		TEST(epochs_that_begin_at_once),
 		TEST(constants_that_are_damaged),
 		TEST(databases_of_others),
