@@ -138,7 +138,8 @@ static int connect_any(struct remote *remote)
 	if (err == ERR_UNREACHABLE) {
 		failure_set(remote->failure, err,
 			"start it (systemctl start chatd, or make run), or name its socket with "
-			"--socket",
+			"--socket; while chatd waits for its database it has none yet, and its log "
+			"says so",
 			"chatd cannot be reached: nothing listens at %s", buf_cstr(&tried));
 	}
 	buf_finish(&tried);

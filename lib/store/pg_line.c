@@ -20,6 +20,7 @@
 	"SET client_min_messages = error; SET TimeZone = 'UTC'; SET DateStyle = 'ISO';" \
 	"SET idle_session_timeout = 0; SET idle_in_transaction_session_timeout = '10s';" \
 	"SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off;" \
+	"SET enable_bitmapscan = off;" \
 	"SET max_parallel_workers_per_gather = 0;" \
 	"SET default_transaction_isolation = 'read committed';" \
 	"SET default_transaction_read_only = off;" \

@@ -16,7 +16,8 @@ struct pg_url {
 	char **keywords;
 	char **values;
 	size_t count;
-	char *place; /* "database chat on db1.example:5432": for people, without user and password */
+	char *place; /* "database chat on db1.example:5432": for people, without user and password
+		      */
 };
 
 /* Understands both forms. Where several hosts are named and no target_session_attrs is, it is

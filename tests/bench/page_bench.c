@@ -5,8 +5,8 @@
  *
  * The database is one that tests/bench/fill.sql has filled with so many rooms and messages in each,
  * or more. -b: the bare query, with the columns of the store's. -k: so many are always under way
- * (1). -d: pages from anywhere in a room instead of its newest. -P: prints as well what the children
- * of that process, a database server, used. */
+ * (1). -d: pages from anywhere in a room instead of its newest. -P: prints as well what the
+ * children of that process, a database server, used. */
 #include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
