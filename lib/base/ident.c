@@ -134,10 +134,19 @@ void uuid_v7(int64_t wall_ms, struct uuid *ret_id)
 		uint16_t high; /* 12 bits */
 		uint64_t low; /* 62 bits */
 	} last;
+	/* The kernel is asked for many at once: a message without an id of its client has one. */
+	static _Thread_local struct {
+		uint64_t bits[64];
+		size_t left;
+	} pool;
 	const uint64_t low_mask = ((uint64_t)1 << 62) - 1;
 	uint64_t ms = wall_ms > 0 ? (uint64_t)wall_ms & 0xffffffffffffU : 0;
-	uint64_t fresh[2];
-	random_bytes(fresh, sizeof(fresh));
+	if (pool.left == 0) {
+		random_bytes(pool.bits, sizeof(pool.bits));
+		pool.left = sizeof(pool.bits) / sizeof(pool.bits[0]);
+	}
+	pool.left -= 2;
+	const uint64_t *fresh = &pool.bits[pool.left];
 	if (ms != last.ms || (last.high == 0 && last.low == 0)) {
 		last.ms = ms;
 		last.high = (uint16_t)(fresh[0] & 0x7ff);

@@ -234,7 +234,7 @@ int child_read(struct child *child, const char *const *argv, char *const *enviro
 	if (pipe2(pipe_fds, O_CLOEXEC) != 0) {
 		return fail(why, "cannot start", argv[0]);
 	}
-	const int fds[CHILD_FDS] = {in, pipe_fds[1], -1, -1, -1};
+	const int fds[CHILD_FDS] = {in, pipe_fds[1], -1, -1};
 	int err = child_start(child, argv, environment, fds, why);
 	close(pipe_fds[1]);
 	if (err == 0) {

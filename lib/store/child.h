@@ -8,8 +8,8 @@
 
 #include "lib/base/bytes.h"
 
-/* Descriptors 0 and 1, and two more that a program can be told as /dev/fd/3 and /dev/fd/4. */
-enum { CHILD_IN = 0, CHILD_OUT = 1, CHILD_ERR = 2, CHILD_MORE = 3, CHILD_FDS = 5 };
+/* A program's descriptors; CHILD_MORE is one that it can be told as /dev/fd/3. */
+enum { CHILD_IN = 0, CHILD_OUT = 1, CHILD_ERR = 2, CHILD_MORE = 3, CHILD_FDS = 4 };
 
 struct child {
 	pid_t pid; /* 0: not started, or over */

@@ -104,7 +104,7 @@ static int await(struct dumping *dumping, struct child *child, struct buf *why)
 static int run_pg_dump(struct dumping *dumping, struct buf *why)
 {
 	const struct pg_tools *tools = &dumping->tools;
-	const int fds[CHILD_FDS] = {-1, dumping->file.fd, -1, -1, -1};
+	const int fds[CHILD_FDS] = {-1, dumping->file.fd, -1, -1};
 	char *path = pg_tools_path(tools, "pg_dump");
 	struct buf schema = {0}, changes = {0}, snapshot = {0};
 	struct child child;

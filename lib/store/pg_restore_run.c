@@ -80,7 +80,7 @@ static int start_restore(struct running *running, struct buf *why)
 	char *path = pg_tools_path(tools, "pg_restore");
 	const char *const argv[ARGUMENTS] = {path, "--no-owner", "--no-privileges", "--no-comments",
 		"--no-tablespaces", "--use-list=/dev/fd/3", "--file=-", NULL};
-	const int fds[CHILD_FDS] = {running->run->archive->fd, ends[1], -1, list, -1};
+	const int fds[CHILD_FDS] = {running->run->archive->fd, ends[1], -1, list};
 	lseek(running->run->archive->fd, 0, SEEK_SET);
 	int err = child_start(&running->restore, argv, tools->environment, fds, why);
 	free(path);
@@ -103,7 +103,7 @@ static int start_psql(struct running *running, struct buf *why)
 	const char *const argv[ARGUMENTS] = {path, "--no-psqlrc", "--quiet", "--no-password",
 		"--output=/dev/null", "--set=ON_ERROR_STOP=1", "--set=SHOW_CONTEXT=never",
 		"--file=-", tools->target != NULL ? "--dbname" : NULL, tools->target, NULL};
-	const int fds[CHILD_FDS] = {ends[0], -1, -1, -1, -1};
+	const int fds[CHILD_FDS] = {ends[0], -1, -1, -1};
 	int err = child_start(&running->psql, argv, tools->environment, fds, why);
 	free(path);
 	close_fd(&ends[0]);

@@ -5,7 +5,7 @@ const assert = require('node:assert');
 const fs = require('node:fs');
 const path = require('node:path');
 const { after, test } = require('node:test');
-const { run, CHATCTL } = require('./lib/chatd');
+const { Chatd, run, CHATCTL, NO_RATES } = require('./lib/chatd');
 const {
   MIGRATIONS, TABLES, ROOMS, MESSAGES, FILL, NO_CHECKSUM, dir, freshFile, good, json, bad, db, filled, contents, epochs, real
 } = require('./lib/db_postgres');
@@ -256,6 +256,45 @@ test('who is connected is named, and waited for', { skip }, async () => {
   await good(base.url, ['backup', freshFile()]);
   await good(base.url, ['restore', '-y', '--wait=20', target]);
   await connected;
+});
+
+test('a real chatd: backed up while it runs, restored while it is stopped, the same ids under a new epoch', { skip }, async () => {
+  const base = await newDatabase();
+  await good(base.url, ['migrate']);
+  const settings = { ...NO_RATES, CHATD_DATABASE_URL: base.url };
+  const target = freshFile();
+  const say = async (chatd, text) => {
+    const said = await run(CHATCTL, ['--socket', chatd.socket, 'chat', 'general'], { input: `${text}\n` });
+    assert.strictEqual(said.code, 0, said.stderr);
+  };
+  const history = async (chatd) => (await chatd.ctl('-o', 'jsonl', 'history', 'show', 'general')).trim().split('\n')
+    .map((line) => JSON.parse(line)).map(({ id, seq, content }) => [id, seq, content]);
+  const chatd = await new Chatd({ settings }).start();
+  let was;
+  try {
+    await chatd.ctl('room', 'create', 'General', '--alias', 'general');
+    await say(chatd, 'one\ntwo');
+    assert.strictEqual((await json(base.url, ['backup', target])).messages, 2);
+    was = await history(chatd);
+    await say(chatd, 'three');
+    assert.ok((await json(base.url, ['status'])).connections > 0);
+    await bad(base.url, 5, /is in use: connected are chatd \(/, ['restore', '-y', target]);
+    assert.strictEqual((await history(chatd)).length, 3);
+  } finally {
+    await chatd.stop();
+  }
+  await good(base.url, ['restore', '-y', '--wait=10', target]);
+  const again = await new Chatd({ settings }).start();
+  try {
+    assert.deepStrictEqual(await history(again), was);
+    await say(again, 'another third');
+    const now = await history(again);
+    assert.deepStrictEqual([now.length, now[2][1], now[2][2]], [3, 3, 'another third']);
+  } finally {
+    await again.stop();
+  }
+  assert.strictEqual(await base.sql('SELECT string_agg(epoch_no::text, \',\' ORDER BY seq) FROM messages'), '1,1,2');
+  await good(base.url, ['verify']);
 });
 
 test('what others have on the tables, and locks that they hold, end it without a change', { skip }, async () => {

@@ -253,7 +253,7 @@ test('a new epoch closes all connections, who come back and are told that number
   const joined = await Promise.all(connections.map((connection) => connection.invoke('JoinRoom', alias)));
   await connections[0].invoke('SendMessage', alias, 'before');
   const back = connections.map((connection) => new Promise((resolve) => connection.onreconnected(resolve)));
-  const result = await run(CHATCTL, ['db', 'new-epoch', '--url', url, '-y']);
+  const result = await run(CHATCTL, ['db', 'new-epoch', '-y'], { env: { CHATD_DATABASE_URL: url } });
   assert.strictEqual(result.code, 0, result.stderr);
   await Promise.all(back);
   for (const connection of connections) {

@@ -3,6 +3,7 @@
 // nobody reads or that is full. What destroys, and what --dry-run does, with a daemon that counts its requests.
 
 const assert = require('node:assert');
+const fs = require('node:fs');
 const path = require('node:path');
 const { test, after } = require('node:test');
 const { startChatd, run, CHATCTL } = require('./lib/chatd');
@@ -12,9 +13,26 @@ const { COMMANDS, isCheck, words, eachOf, nowhere } = require('./lib/commands');
 const place = nowhere();
 const INPUT = '{"senderId":"x","content":"y","sentAt":"2020-01-01T00:00:00Z"}\n';
 // What a command needs beyond what the table requires.
-const VALUES = { 'history purge': { before: '2' }, 'conn kick': { user: 'x' }, 'room set': { name: 'x' } };
-const line = (command, more = {}) => words(command, { ...VALUES[command.name], ...more });
-const LOCAL = new Set(['config check', 'config defaults', 'db status', 'db migrate', 'db backup', 'db verify']);
+let files = 0;
+const newFile = () => path.join(place.dir, `file-${++files}`);
+const BACKUP = path.join(place.dir, 'backup'); // generousSocket() makes it
+function newDatabase() {
+  const file = newFile();
+  fs.copyFileSync(BACKUP, file);
+  return file;
+}
+const VALUES = {
+  'history purge': () => ({ before: '2' }),
+  'conn kick': () => ({ user: 'x' }),
+  'room set': () => ({ name: 'x' }),
+  'db backup': () => ({ target: newFile() }),
+  'db restore': () => ({ source: BACKUP, url: `sqlite:${newFile()}` }),
+  'db new-epoch': () => ({ url: `sqlite:${newDatabase()}` }),
+};
+const line = (command) => words(command, (VALUES[command.name] || (() => ({})))());
+const LOCAL = new Set(['config check', 'config defaults', ...COMMANDS.map(({ name }) => name).filter((name) => name.startsWith('db '))]);
+// What there is to tell is nothing where no migration is missing.
+const MIGRATES = ['db migrate', 'db plan'];
 const ASKERS = COMMANDS.filter(({ name }) => !LOCAL.has(name));
 
 const chatctl = (socket, args) =>
@@ -103,14 +121,15 @@ function generous(request, connection) {
 }
 
 const fakes = [];
-let backups = 0;
 after(() => fakes.forEach((fake) => fake.close()));
 
 async function generousSocket() {
   if (fakes.length === 0) {
     fakes.push(await new Fake(generous).listen());
     const env = { ...place.env };
-    assert.strictEqual((await run(CHATCTL, ['db', 'migrate'], { cwd: place.dir, env })).code, 0);
+    for (const args of [['migrate'], ['backup', BACKUP]]) {
+      assert.strictEqual((await run(CHATCTL, ['db', ...args], { cwd: place.dir, env })).code, 0);
+    }
   }
   return fakes[0].socket;
 }
@@ -119,11 +138,10 @@ async function generousSocket() {
 async function intoOutput(redirect, shell, judge) {
   const socket = await generousSocket();
   const cases = COMMANDS.filter(({ name }) => name !== 'chat').flatMap((command) =>
-    (command.name === 'db migrate' ? [[]] : [[], ['-o', 'json'], ['-o', 'csv']]).map((form) => ({ command, form })));
+    (MIGRATES.includes(command.name) ? [[]] : [[], ['-o', 'json'], ['-o', 'csv']]).map((form) => ({ command, form })));
   cases.push({ command: { name: '--help', columns: [1] }, form: [] }, { command: { name: '--version', columns: [1] }, form: [] });
   const wrong = await eachOf(cases, async ({ command, form }) => {
-    const more = command.name === 'db backup' ? { target: path.join(place.dir, `backup-${++backups}`) } : {};
-    const args = command.name.startsWith('--') ? [command.name] : line(command, more);
+    const args = command.name.startsWith('--') ? [command.name] : line(command);
     const [program, ...switches] = shell;
     const result = await run(program, [...switches, '-c', `${redirect[0]} "$0" --socket "$@" ${redirect[1]}`, CHATCTL, socket, '-y', ...form, ...args],
       { cwd: place.dir, env: place.env, input: INPUT });
@@ -135,7 +153,7 @@ async function intoOutput(redirect, shell, judge) {
 // Prints nothing, whatever is asked.
 const isSilent = (command, form) => command.columns.length === 0 && form.length === 0;
 const writeFails = (text) => (command, { code, stderr }, form) => {
-  if (code === 0 && stderr === '' && (isSilent(command, form) || command.columns.length === 0 || command.name === 'db migrate')) {
+  if (code === 0 && stderr === '' && (isSilent(command, form) || command.columns.length === 0 || MIGRATES.includes(command.name))) {
     return true;
   }
   return code === (isCheck(command) ? 3 : 1) && text.test(stderr);
@@ -159,6 +177,7 @@ const isHarmless = ({ command, args }) => args.plan === true || COMMANDS.find(({
 test('what destroys is not done without -y where nobody can be asked', async () => {
   const destroyers = COMMANDS.filter(({ destroys }) => destroys);
   assert.ok(destroyers.length >= 3);
+  await generousSocket(); // for the database
   await withFake(generous, async (fake) => {
     for (const command of destroyers) {
       for (const more of [[], ['--no-input'], ['-q'], ['--wait=1']]) {
@@ -168,7 +187,8 @@ test('what destroys is not done without -y where nobody can be asked', async () 
       }
       assert.deepStrictEqual(fake.requests, [], command.name);
       await chatctl(fake.socket, [...line(command), '--yes']);
-      assert.deepStrictEqual(fake.requests.map((request) => request.command), [command.name]);
+      const asked = fake.requests.map((request) => request.command).filter((name) => name !== 'status');
+      assert.deepStrictEqual(asked, LOCAL.has(command.name) ? [] : [command.name]);
       fake.requests.length = 0;
     }
   });
@@ -181,8 +201,8 @@ test('--dry-run does nothing, and prints what would be done', () =>
       for (const form of [[], ['-o', 'json'], ['-o', 'jsonl'], ['-o', 'csv'], ['-q']]) {
         const { code, stdout, stderr } = await chatctl(fake.socket, ['--dry-run', ...form, ...line(command)]);
         assert.deepStrictEqual([code, stderr], [0, ''], `${command.name} ${form.join(' ')}`);
-        assert.ok(stdout !== '' || command.name === 'db migrate' || form[0] === '-q', `${command.name} ${form.join(' ')}`);
-        if (form[1] === 'json' && command.name !== 'db backup') {
+        assert.ok(stdout !== '' || MIGRATES.includes(command.name) || form[0] === '-q', `${command.name} ${form.join(' ')}`);
+        if (form[1] === 'json' && !['db backup', 'db restore'].includes(command.name)) {
           assert.ok(JSON.parse(stdout), command.name);
         }
       }
