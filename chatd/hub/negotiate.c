@@ -89,7 +89,7 @@ void negotiate_answer(
 		.issued_ms = clock_wall_ms(sv->clock),
 		.flags = version == 0 ? CONN_TOKEN_VERSION_0 : 0,
 	};
-	random_bytes(token.id.b, sizeof(token.id.b));
+	ident_random(&token.id);
 	conn_token_user_hash(&principal->user_id, token.user_hash);
 	char text[CONN_TOKEN_SIZE];
 	conn_token_issue(

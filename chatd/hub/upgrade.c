@@ -179,7 +179,7 @@ static void start_unnegotiated(
 	struct services *sv, struct http_exchange *exchange, struct principal *principal)
 {
 	struct uuid id;
-	random_bytes(id.b, sizeof(id.b));
+	ident_random(&id);
 	if (admission_enter(sv, exchange)) {
 		upgrade_finish(sv, exchange, principal, &id, NULL);
 	}

@@ -106,6 +106,15 @@ static void put_be48(uint8_t *out, uint64_t n)
 	}
 }
 
+void ident_random(struct uuid *ret_id)
+{
+	enum { MINUS = 62 }; /* RFC 4648 section 5 */
+	random_bytes(ret_id->b, sizeof(ret_id->b));
+	if (ret_id->b[0] >> 2 == MINUS) {
+		ret_id->b[0] ^= 0x80;
+	}
+}
+
 void uuid_random(struct uuid *ret_id)
 {
 	random_bytes(ret_id->b, sizeof(ret_id->b));

@@ -22,6 +22,9 @@ int uuid_parse(struct bytes text, struct uuid *ret_id);
 void uuid_format(const struct uuid *id, char out[UUID_TEXT_SIZE]);
 /* Version 4. */
 void uuid_random(struct uuid *ret_id);
+/* 128 random bits (but one) whose text in base64url does not begin with '-': command lines would
+ * take it for an option. */
+void ident_random(struct uuid *ret_id);
 /* Version 5 (SHA-1) of name under ns. */
 void uuid_v5(const struct uuid *ns, struct bytes name, struct uuid *ret_id);
 /* Version 7 with the given time; ids of one thread made in one millisecond grow. */

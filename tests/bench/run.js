@@ -5,7 +5,7 @@
 // OUT/bench.json. Only ratios within one run count. It judges nothing: a row that cannot be measured says so, and the
 // exit code is 0.
 //
-//     node tests/bench/run.js [--out build] [--rounds 3] [--seconds 2] [--dir FOLDER] [--only TEXT] [--no-peer]
+//     node tests/bench/run.js [--out build] [--rounds 3] [--seconds 1.5] [--dir FOLDER] [--only TEXT] [--no-peer]
 //
 // --dir: where the databases are, which decides what disk is measured (default: /var/tmp). --only: rows whose name has
 // the text.
@@ -50,8 +50,9 @@ async function frameBytes(server) {
 
 async function measure(bench, row) {
   const { run, ...rest } = row;
+  const began = Date.now();
   try {
-    const result = { ...rest, ...(await run(bench)) };
+    const result = { ...rest, ...(await run(bench)), seconds: (Date.now() - began) / 1000 };
     return row.goal === undefined ? result : { ...result, met: result.figure <= row.goal };
   } catch (error) {
     return { ...rest, error: error.message };

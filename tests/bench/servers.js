@@ -18,7 +18,7 @@ const { values: options } = parseArgs({
   options: {
     out: { type: 'string', default: 'build' },
     rounds: { type: 'string', default: '3' },
-    seconds: { type: 'string', default: '2' },
+    seconds: { type: 'string', default: '1.5' },
     dir: { type: 'string', default: '/var/tmp' },
     only: { type: 'string', default: '' },
     rows: { type: 'string', default: '10000,10000000,100000000' },
@@ -26,7 +26,7 @@ const { values: options } = parseArgs({
   },
 });
 const ROUNDS = Math.max(1, Number(options.rounds) || 3);
-const SECONDS = Number(options.seconds) || 2;
+const SECONDS = Number(options.seconds) || 1.5;
 const OUT = path.resolve(options.out);
 const PROGRAMS = {
   chatd: path.join(OUT, 'chatd'),

@@ -178,11 +178,23 @@ static void test_random_bytes(void **state)
 	random_bytes(a, 0);
 }
 
+/* One in 64 would. */
+static void test_no_option(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 5000; i++) {
+		struct uuid id;
+		ident_random(&id);
+		assert_int_not_equal(id.b[0] >> 2, 62);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_no_option),
 		cmocka_unit_test(test_v5),
 		cmocka_unit_test(test_user),
 		cmocka_unit_test(test_v7),
