@@ -9,7 +9,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { spawn } = require('node:child_process');
 const left = require('./left');
-const { ON_POSTGRES, databaseOf, makeDatabase, freeDatabase } = require('./database');
+const { ON_POSTGRES, databaseOf, makeDatabase } = require('./database');
 const { SECRET } = require('./token');
 const { within } = require('./util');
 
@@ -193,9 +193,6 @@ class Chatd {
     assert.deepStrictEqual(exit, { code: 0, signal: null }, `the end of chatd; its log:\n${this.log.slice(-4000)}`);
     if (this.ownsDir && !keepDir) {
       fs.rmSync(this.dir, { recursive: true, force: true });
-      if (this.database) {
-        freeDatabase(this.database);
-      }
     }
   }
 

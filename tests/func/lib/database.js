@@ -8,7 +8,6 @@ const { execFileSync } = require('node:child_process');
 
 const ON_POSTGRES = process.env.CHATD_TEST_STORE === 'postgres';
 const made = new Set(); // names of databases
-const free = new Set(); // those of them that nobody needs
 
 function serverUrl() {
   if (!process.env.CHATD_TEST_POSTGRES) {
@@ -37,35 +36,11 @@ function databaseOf(dir) {
   return { name, url: url.href };
 }
 
-// Nothing but tables that are empty is left.
-const EMPTY = `DO $$ DECLARE name text; BEGIN
-  FOR name IN SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_migrations' LOOP
-    EXECUTE 'DELETE FROM ' || name;
-  END LOOP; END $$`;
-
-// Makes an empty database where this process has not made it yet. To make and to drop one takes a multiple of what a
-// daemon's start takes, so one that nobody needs any more is used again.
+// Makes an empty database where this process has not made it yet.
 function makeDatabase({ name }) {
-  if (made.has(name)) {
-    free.delete(name);
-    return;
-  }
-  made.add(name);
-  const [former] = free;
-  if (former === undefined) {
+  if (!made.has(name)) {
+    made.add(name);
     psql(`CREATE DATABASE ${name}`);
-    return;
-  }
-  free.delete(former);
-  psql([`SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '${former}'`, `ALTER DATABASE ${former} RENAME TO ${name}`]);
-  psql(EMPTY, name);
-  made.delete(former);
-}
-
-// Its daemon has ended, and its state directory has gone.
-function freeDatabase({ name }) {
-  if (made.has(name)) {
-    free.add(name);
   }
 }
 
@@ -89,4 +64,4 @@ process.on('exit', () => {
 // As the option "skip" of a test that is about SQLite's files: why says what in it is.
 const sqliteOnly = (why) => (ON_POSTGRES ? `about SQLite's files: ${why}` : false);
 
-module.exports = { ON_POSTGRES, databaseOf, makeDatabase, freeDatabase, psql, sqliteOnly };
+module.exports = { ON_POSTGRES, databaseOf, makeDatabase, psql, sqliteOnly };
