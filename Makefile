@@ -42,7 +42,7 @@ SUBMAKE = $(MAKE) --no-print-directory $(if $(findstring j,$(firstword -$(MAKEFL
 
 # ---- flags ------------------------------------------------------------------------------------------------------------
 
-PACKAGES := libevent jansson libjwt openssl sqlite3 libpq zlib inih smartcols libsystemd
+PACKAGES := libevent jansson libjwt openssl sqlite3 libpq msgpack liblz4 zlib inih smartcols libsystemd
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lpthread
 # What chatctl alone needs.

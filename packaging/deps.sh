@@ -65,6 +65,8 @@ find_missing() {
   module smartcols libsmartcols-dev libsmartcols-devel
   module libedit libedit-dev libedit-devel
   module libcurl libcurl4-openssl-dev libcurl-devel
+  module msgpack libmsgpack-dev msgpack-devel
+  module liblz4 liblz4-dev lz4-devel
   module libsystemd libsystemd-dev systemd-devel
   if [ "$purpose" = bench ]; then
     have_node || need nodejs nodejs

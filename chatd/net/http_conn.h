@@ -13,6 +13,7 @@
 #include "lib/wire/http1.h"
 
 struct arena;
+struct chunk;
 struct clock;
 struct loop;
 struct metrics;
@@ -73,6 +74,8 @@ struct http_limits {
 	uint64_t idle_timeout_us; /* between requests */
 	uint64_t body_grace_us; /* a body may take this long, and 1 s for each body_rate bytes */
 	uint64_t body_rate; /* bytes per second, at least 1 */
+	size_t bodies_max; /* bytes of all bodies that are being gathered or are with the handler;
+			      the request that passes it is answered 503. 0: no bound */
 	uint64_t send_stall_us; /* an answer that makes no progress for so long is given up */
 	size_t queue_max; /* bytes of all answers that wait to be read; beyond it the connection
 			     with the most is reset. 0: no bound */
@@ -125,6 +128,34 @@ void http_respond(struct http_exchange *exchange, int status, const char *conten
 	const char *extra, struct bytes body);
 /* Ends the exchange and breaks the connection (RST). */
 void http_abort(struct http_exchange *exchange);
+
+/* The same with a body of chunks, of which references are taken and no bytes are copied: what was
+ * encoded once for many. written (may be NULL) is called exactly once, never inside: with 0 when the
+ * kernel has taken the whole answer, ERR_CLOSED when the connection broke or was given up before,
+ * or the peer had gone already. http_server_destroy() calls those that are left. */
+typedef void (*http_written_fn)(void *ctx, int err);
+void http_respond_chunks(struct http_exchange *exchange, int status, const char *content_type,
+	const char *extra, struct chunk *const *chunks, size_t count, http_written_fn written,
+	void *ctx);
+
+/* A connection on its way to another thread: its socket, and what was read from it or is still to be
+ * written to it. */
+struct http_moved {
+	int fd;
+	char peer[HTTP_PEER_SIZE];
+	struct buf unread; /* the request's head, and what came behind it */
+	struct buf unsent; /* of answers to requests before it */
+};
+/* Takes the connection away from its server together with the request, which another server then
+ * reads anew; ends the exchange. Only before anything of its body was used (on_head answered
+ * HTTP_ANSWER_NOW, or there is none). ERR_CLOSED where the peer has gone, and the exchange is not
+ * ended. */
+int http_move(struct http_exchange *exchange, struct http_moved *ret_moved);
+/* Takes it over, on the server's thread: sends what is unsent, and reads what is unread. Frees both
+ * buffers. */
+void http_server_adopt_moved(struct http_server *server, struct http_moved *moved);
+/* Closes one that nobody takes over. */
+void http_moved_drop(struct http_moved *moved);
 
 /* Gives the stream away: queues head (a whole 101 or 200 head with its blank line; may be empty),
  * appends what the peer has sent behind the request to rest, and ends the exchange. The caller

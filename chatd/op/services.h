@@ -16,6 +16,7 @@ struct bars;
 struct bus;
 struct canary;
 struct claims;
+struct codecs;
 struct conf;
 struct conns;
 struct homes;
@@ -51,6 +52,8 @@ struct services {
 	struct conns *conns; /* NULL on the main thread */
 	struct claims *claims; /* NULL on the main thread */
 	struct ws_pool *sockets; /* NULL on the main thread */
+	struct http_server *http; /* NULL on the main thread */
+	struct codecs *codecs; /* of the process: chatd/conn/codecs.h */
 	struct rest *rest; /* NULL on the main thread: what the REST door keeps */
 	struct op_list *ops;
 	struct principal_cache *principals;

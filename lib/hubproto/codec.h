@@ -31,7 +31,15 @@ struct hub_codec {
 
 extern const struct hub_codec hub_codec_json;
 
-/* By handshake name without regard to case; NULL where there is none. */
-const struct hub_codec *hub_codec_find(struct bytes name);
+/* How names of fields are spelt in MessagePack; those of dictionaries stay as they are. Read are
+ * all spellings. */
+enum msgpack_names { MSGPACK_NAMES_PASCAL, MSGPACK_NAMES_CAMEL };
+/* Whether values (an argument, an item, a result) of 64 bytes and more are written in one of the
+ * LZ4 forms of MessagePack-CSharp: ext 99, or ext 98 in an array. Read are all forms. */
+enum msgpack_lz4 { MSGPACK_LZ4_NONE, MSGPACK_LZ4_BLOCK, MSGPACK_LZ4_BLOCK_ARRAY };
+
+/* The MessagePack hub protocol (HubProtocol.md, "MessagePack Encoding") with that way of writing;
+ * all have the id HUB_CODEC_MSGPACK. Constant, never NULL. */
+const struct hub_codec *hub_codec_msgpack(enum msgpack_names names, enum msgpack_lz4 lz4);
 
 #endif

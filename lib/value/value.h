@@ -26,6 +26,9 @@ struct value_member;
 struct value {
 	enum value_kind kind;
 	bool bad_text; /* VALUE_TEXT only: it held an unpaired surrogate; it binds to nothing */
+	bool dictionary; /* VALUE_OBJECT only: its names are data and are never respelt, as those of
+			    what was read from outside; else they are names of fields, which
+			    MessagePack may spell in another case */
 	uint32_t count; /* items or members */
 	uint32_t cap; /* while it is built: room for so many; 0 in what was read */
 	union {
