@@ -31,6 +31,10 @@ struct hub_codec {
 
 extern const struct hub_codec hub_codec_json;
 
+/* By handshake name without regard to case; NULL where there is none. "messagepack" gives the form
+ * with names in PascalCase and without LZ4. */
+const struct hub_codec *hub_codec_find(struct bytes name);
+
 /* How names of fields are spelt in MessagePack; those of dictionaries stay as they are. Read are
  * all spellings. */
 enum msgpack_names { MSGPACK_NAMES_PASCAL, MSGPACK_NAMES_CAMEL };
