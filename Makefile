@@ -78,11 +78,13 @@ CHATD_SRC := $(sort $(wildcard chatd/*/*.c))
 CHATCTL_SRC := $(sort $(filter-out chatctl/main.c,$(wildcard chatctl/*.c)))
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 STORE_HELP_SRC := $(sort $(wildcard tests/unit/store_*.c))
+OWN_SRC := $(sort $(wildcard tests/own/*.c))
 UNIT_HELP_SRC := $(sort $(filter-out $(UNIT_SRC) $(STORE_HELP_SRC),$(wildcard tests/unit/*.c)))
 
 LIB_OBJ := $(LIB_SRC:%.c=$(O)/%.o)
 CHATD_OBJ := $(CHATD_SRC:%.c=$(O)/%.o)
 CHATCTL_OBJ := $(CHATCTL_SRC:%.c=$(O)/%.o)
+OWN_OBJ := $(OWN_SRC:%.c=$(O)/%.o)
 UNIT_HELP_OBJ := $(UNIT_HELP_SRC:%.c=$(O)/%.o)
 UNIT := $(notdir $(UNIT_SRC:%.c=%))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
@@ -171,6 +173,12 @@ $(B)/unit/test_chatd_%: $(O)/tests/unit/test_chatd_%.o $(UNIT_HELP_OBJ) $(O)/lib
 	$(call say,LD )
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
+# Those of what only the test hub's methods show have these too.
+$(B)/unit/test_chatd_own_%: $(O)/tests/unit/test_chatd_own_%.o $(UNIT_HELP_OBJ) $(OWN_OBJ) $(O)/libchatd.a $(O)/libchat.a
+	@mkdir -p $(@D)
+	$(call say,LD )
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
 $(B)/unit/test_chatctl_%: $(O)/tests/unit/test_chatctl_%.o $(O)/libchatctl.a $(O)/libchat.a
 	@mkdir -p $(@D)
 	$(call say,LD )
@@ -202,6 +210,14 @@ $(B)/probe/%: $(O)/tests/func/probe/%.o $(O)/libchatd.a $(O)/libchat.a
 	@mkdir -p $(@D)
 	$(call say,LD )
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+# chatd with the methods of the test hub (tests/own) beside its own.
+$(B)/chatd-own: $(O)/chatd/main.o $(OWN_OBJ) $(O)/libchatd.a $(O)/libchat.a
+	$(call say,LD )
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+.PHONY: chatd-own
+chatd-own: $(B)/chatd-own
 
 # ---- fuzzing: one harness per tests/fuzz/fuzz_*.c, its seeds in tests/fuzz/corpus/<name> --------------------------------
 

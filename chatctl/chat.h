@@ -27,6 +27,8 @@ struct chat {
 	struct chat_outbox *outbox;
 	struct chat_session *session;
 	struct chat_names *names;
+	enum client_transport transport;
+	enum client_encoding encoding;
 	const char *label; /* the room's, for people; on the invocation's arena */
 	unsigned history; /* messages to begin with */
 	bool terminal_input; /* stdin is one: what begins with a slash is a command */

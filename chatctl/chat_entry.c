@@ -159,8 +159,8 @@ static void enter_new(struct chat_session *session, uint64_t last)
 static void enter_again(struct chat_session *session, const struct value *result, uint64_t last)
 {
 	struct chat_room *room = &session->room;
-	const struct value *gap = value_get(result, "gap");
-	const struct value *recovered = value_get(result, "recovered");
+	const struct value *gap = value_get_nocase(result, "gap");
+	const struct value *recovered = value_get_nocase(result, "recovered");
 	bool whole = recovered != NULL && recovered->kind == VALUE_BOOL && recovered->boolean;
 	struct chat_arrival arrival = {.again = true};
 	if (gap != NULL && gap->kind == VALUE_OBJECT) {

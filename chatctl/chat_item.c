@@ -1,6 +1,19 @@
 #include "chatctl/chat_item.h"
 
-struct value chat_value_copy(struct arena *arena, const struct value *value)
+#include "lib/base/clock.h"
+#include "lib/base/err.h"
+
+/* MessagePack may spell the names of fields with a capital: here they are as in JSON. */
+static const char *copy_name(struct arena *arena, struct bytes name, bool respell)
+{
+	char *copy = (char *)(uintptr_t)arena_dup(arena, name).ptr;
+	if (respell && copy[0] >= 'A' && copy[0] <= 'Z') {
+		copy[0] = (char)(copy[0] - 'A' + 'a');
+	}
+	return copy;
+}
+
+static struct value copy_tree(struct arena *arena, const struct value *value, bool respell)
 {
 	struct value copy = *value;
 	switch (value->kind) {
@@ -11,15 +24,15 @@ struct value chat_value_copy(struct arena *arena, const struct value *value)
 	case VALUE_ARRAY:
 		copy = value_array(arena, value->count);
 		for (uint32_t i = 0; i < value->count; i++) {
-			value_add(&copy, chat_value_copy(arena, &value->items[i]));
+			value_add(&copy, copy_tree(arena, &value->items[i], respell));
 		}
 		break;
 	case VALUE_OBJECT:
 		copy = value_object(arena, value->count);
 		for (uint32_t i = 0; i < value->count; i++) {
 			const struct value_member *member = &value->members[i];
-			value_put(&copy, arena_dup(arena, member->name).ptr,
-				chat_value_copy(arena, &member->value));
+			value_put(&copy, copy_name(arena, member->name, respell),
+				copy_tree(arena, &member->value, respell));
 		}
 		break;
 	case VALUE_NULL:
@@ -30,6 +43,11 @@ struct value chat_value_copy(struct arena *arena, const struct value *value)
 		break;
 	}
 	return copy;
+}
+
+struct value chat_value_copy(struct arena *arena, const struct value *value)
+{
+	return copy_tree(arena, value, false);
 }
 
 static struct chat_item *item_create(enum chat_item_kind kind)
@@ -44,7 +62,7 @@ static struct chat_item *item_create(enum chat_item_kind kind)
 struct chat_item *chat_item_message(const struct value *message)
 {
 	struct chat_item *item = item_create(CHAT_ITEM_MESSAGE);
-	item->value = chat_value_copy(item->arena, message);
+	item->value = copy_tree(item->arena, message, true);
 	return item;
 }
 
@@ -52,7 +70,7 @@ struct chat_item *chat_item_event(struct bytes target, const struct value *argum
 {
 	struct chat_item *item = item_create(CHAT_ITEM_EVENT);
 	item->target = arena_dup(item->arena, target);
-	item->value = chat_value_copy(item->arena, arguments);
+	item->value = copy_tree(item->arena, arguments, true);
 	return item;
 }
 
@@ -83,13 +101,24 @@ void chat_items_free(struct list *items)
 
 struct bytes chat_value_text(const struct value *object, const char *name)
 {
-	const struct value *member = value_get(object, name);
+	const struct value *member = value_get_nocase(object, name);
 	return member != NULL && member->kind == VALUE_TEXT ? member->text : BYTES_NONE;
 }
 
 uint64_t chat_value_number(const struct value *object, const char *name)
 {
-	const struct value *member = value_get(object, name);
+	const struct value *member = value_get_nocase(object, name);
 	bool good = member != NULL && member->kind == VALUE_INT && member->integer > 0;
 	return good ? (uint64_t)member->integer : 0;
+}
+
+int chat_value_time(const struct value *object, const char *name, int64_t *ret_ms)
+{
+	const struct value *member = value_get_nocase(object, name);
+	if (member != NULL && member->kind == VALUE_TIME) {
+		*ret_ms = member->time_ms;
+		return 0;
+	}
+	return member != NULL && member->kind == VALUE_TEXT ? clock_parse(member->text, ret_ms)
+							    : ERR_NOT_FOUND;
 }

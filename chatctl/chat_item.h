@@ -23,7 +23,8 @@ struct chat_item {
 	uint64_t since_us; /* its owner's, for deadlines */
 };
 
-/* Copies. Aborts on exhaustion. */
+/* Copies of what the hub sent, names of fields in camelCase whatever the encoding. Aborts on
+ * exhaustion. */
 struct chat_item *chat_item_message(const struct value *message);
 struct chat_item *chat_item_event(struct bytes target, const struct value *arguments);
 struct chat_item *chat_item_notice(struct bytes text);
@@ -33,9 +34,11 @@ void chat_items_free(struct list *items);
 
 /* Copies a tree. */
 struct value chat_value_copy(struct arena *arena, const struct value *value);
-/* A member that is text; else len 0. */
+/* Members are found without regard to case. One that is text; else len 0. */
 struct bytes chat_value_text(const struct value *object, const char *name);
 /* A member that is a number of 1 or more; else 0. */
 uint64_t chat_value_number(const struct value *object, const char *name);
+/* A member that is a time, or the text of one. 0, or an error where it is neither. */
+int chat_value_time(const struct value *object, const char *name, int64_t *ret_ms);
 
 #endif

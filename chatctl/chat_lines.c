@@ -56,7 +56,7 @@ static void append_text(struct buf *out, struct bytes text)
 static bool local_time(const struct value *message, struct tm *ret_time)
 {
 	int64_t ms;
-	if (clock_parse(chat_value_text(message, "sentAt"), &ms) != 0) {
+	if (chat_value_time(message, "sentAt", &ms) != 0) {
 		return false;
 	}
 	time_t seconds = (time_t)(ms / 1000);
@@ -100,7 +100,7 @@ static void append_attachment(
 
 static bool is_set(const struct value *message, const char *name)
 {
-	const struct value *member = value_get(message, name);
+	const struct value *member = value_get_nocase(message, name);
 	return member != NULL && member->kind != VALUE_NULL;
 }
 
@@ -123,9 +123,9 @@ static void append_body(struct buf *out, const struct value *message)
 	if (is_set(message, "encryptedContent")) {
 		buf_append_str(out, "(encrypted)");
 	} else if (bytes_eq(type, BYTES_LIT("Image"))) {
-		append_attachment(out, value_get(message, "attachment"), "image", content);
+		append_attachment(out, value_get_nocase(message, "attachment"), "image", content);
 	} else if (bytes_eq(type, BYTES_LIT("File"))) {
-		append_attachment(out, value_get(message, "attachment"), "file", content);
+		append_attachment(out, value_get_nocase(message, "attachment"), "file", content);
 	} else {
 		append_text(out, content);
 	}

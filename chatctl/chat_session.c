@@ -149,6 +149,8 @@ static void on_ticket(void *ctx, int err, struct bytes message, const struct cha
 			.url = ticket->url,
 			.unix_path = ticket->path,
 			.token = ticket->token,
+			.transport = session->transport,
+			.encoding = session->encoding,
 		};
 		session->max_message = ticket->max_message;
 		session->refresh_us = ticket->refresh_us;
@@ -227,6 +229,8 @@ struct chat_session *chat_session_create(struct stream_pool *pool, struct chat_o
 	session->pool = pool;
 	session->outbox = outbox;
 	session->access = options->access;
+	session->transport = options->transport;
+	session->encoding = options->encoding;
 	session->events = events;
 	session->ctx = ctx;
 	session->first_patience_us = options->first_patience_us;

@@ -39,6 +39,8 @@ struct chat_session_events {
 
 struct chat_session_options {
 	struct chat_access *access; /* outlives the session */
+	enum client_transport transport;
+	enum client_encoding encoding;
 	const char *room; /* id or alias */
 	unsigned history; /* messages to begin with */
 	uint64_t first_patience_us; /* how long it tries to come in at first; 0: once */

@@ -31,6 +31,8 @@ struct chat_session {
 	struct stream_pool *pool;
 	struct chat_outbox *outbox;
 	struct chat_access *access;
+	enum client_transport transport;
+	enum client_encoding encoding;
 	const struct chat_session_events *events;
 	void *ctx;
 	uint64_t first_patience_us, patience_us;

@@ -1,4 +1,5 @@
 /* chatctl chat ROOM. */
+#include <assert.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -37,6 +38,23 @@ static int choose_mode(struct chat *chat)
 		chat->mode = CHAT_MODE_SEND;
 	}
 	return 0;
+}
+
+/* The table lets nothing else in than what has a name there. */
+static int choose_way(struct chat *chat)
+{
+	const struct value *args = &chat->cmd->invocation->args;
+	struct bytes transport = ctl_args_text(args, "transport");
+	struct bytes encoding = ctl_args_text(args, "encoding");
+	bool known =
+		(transport.len == 0 || client_transport_find(transport, &chat->transport) == 0) &&
+		(encoding.len == 0 || client_encoding_find(encoding, &chat->encoding) == 0);
+	const struct client_options options = {
+		.transport = chat->transport, .encoding = chat->encoding};
+	const char *fault = client_options_fault(&options);
+	assert(known);
+	(void)known;
+	return fault == NULL ? 0 : failure_set(chat->cmd->failure, ERR_USAGE, NULL, "%s", fault);
 }
 
 static bool wants_colour(void)
@@ -130,6 +148,8 @@ static void open_session(struct chat *chat, const char *room)
 	const struct options *options = &chat->cmd->invocation->options;
 	const struct chat_session_options session_options = {
 		.access = &chat->access,
+		.transport = chat->transport,
+		.encoding = chat->encoding,
 		.room = room,
 		.history = chat->history,
 		.first_patience_us = options->wait ? options->wait_us : 0,
@@ -180,6 +200,9 @@ int cmd_chat(struct cmd *cmd)
 	const char *room = ctl_args_text(&cmd->invocation->args, "room").ptr;
 	fill_streams();
 	int err = choose_mode(&chat);
+	if (err == 0) {
+		err = choose_way(&chat);
+	}
 	if (err == 0) {
 		err = chat_access_init(&chat.access, cmd);
 	}

@@ -1,70 +1,25 @@
 #include "chatctl/webhook.h"
 
-#define CURL_DISABLE_TYPECHECK /* its macros would name the functions themselves */
-#include <curl/curl.h>
-#include <dlfcn.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "lib/base/err.h"
+#include "lib/loop/loop.h"
+#include "lib/net/http_client.h"
 
 #define TRIES 3
-
-/* libcurl is loaded when it is needed: it brings some thirty libraries along, and would make every
- * other command start several times slower. */
-struct curl_library {
-	void *handle;
-	CURL *(*easy_init)(void);
-	CURLcode (*easy_setopt)(CURL *curl, CURLoption option, ...);
-	CURLcode (*easy_perform)(CURL *curl);
-	CURLcode (*easy_getinfo)(CURL *curl, CURLINFO info, ...);
-	void (*easy_cleanup)(CURL *curl);
-	const char *(*easy_strerror)(CURLcode code);
-	struct curl_slist *(*slist_append)(struct curl_slist *list, const char *text);
-	void (*slist_free_all)(struct curl_slist *list);
-};
+/* An answer is only looked at for its status. */
+#define ANSWER_MAX ((size_t)64 * 1024 * 1024)
 
 struct webhook {
-	struct curl_library lib;
-	CURL *curl;
+	struct loop *loop; /* its own: it runs while a request is under way */
+	struct http_client *client;
 	char *url;
+	uint64_t timeout_us;
+	int err, status; /* of the last request */
+	char *why;
 };
-
-static int library_load(struct curl_library *lib)
-{
-	lib->handle = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
-	if (lib->handle == NULL) {
-		return ERR_SYSTEM;
-	}
-	const struct {
-		const char *name;
-		void *into; /* a pointer to a function, as dlsym(3) has it set */
-	} functions[] = {
-		{"curl_easy_init", &lib->easy_init},
-		{"curl_easy_setopt", &lib->easy_setopt},
-		{"curl_easy_perform", &lib->easy_perform},
-		{"curl_easy_getinfo", &lib->easy_getinfo},
-		{"curl_easy_cleanup", &lib->easy_cleanup},
-		{"curl_easy_strerror", &lib->easy_strerror},
-		{"curl_slist_append", &lib->slist_append},
-		{"curl_slist_free_all", &lib->slist_free_all},
-	};
-	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
-		void *found = dlsym(lib->handle, functions[i].name);
-		if (found == NULL) {
-			return ERR_SYSTEM;
-		}
-		memcpy(functions[i].into, &found, sizeof(found));
-	}
-	return 0;
-}
-
-static size_t drop_body(char *data, size_t size, size_t count, void *ctx)
-{
-	(void)data;
-	(void)ctx;
-	return size * count;
-}
 
 void webhook_close(struct webhook **webhook)
 {
@@ -73,12 +28,9 @@ void webhook_close(struct webhook **webhook)
 	if (gone == NULL) {
 		return;
 	}
-	if (gone->curl != NULL) {
-		gone->lib.easy_cleanup(gone->curl);
-	}
-	if (gone->lib.handle != NULL) {
-		dlclose(gone->lib.handle);
-	}
+	http_client_destroy(&gone->client);
+	loop_destroy(&gone->loop);
+	free(gone->why);
 	free(gone->url);
 	free(gone);
 }
@@ -93,45 +45,62 @@ int webhook_open(struct webhook **ret_webhook, struct bytes url, uint64_t timeou
 			failure, ERR_USAGE, NULL, "--webhook must be an http or https address");
 	}
 	struct webhook *webhook = mem_zalloc(sizeof(*webhook));
-	struct curl_library *lib = &webhook->lib;
-	CURL *curl = library_load(lib) == 0 ? lib->easy_init() : NULL;
-	if (curl == NULL) {
-		webhook_close(&webhook);
-		return failure_set(failure, ERR_SYSTEM, "install it: libcurl4, or libcurl",
-			"the library libcurl.so.4 cannot be loaded");
-	}
-	webhook->curl = curl;
+	struct buf why = {0};
+	webhook->loop = loop_create();
 	webhook->url = mem_dup_bytes(url);
-	lib->easy_setopt(curl, CURLOPT_URL, webhook->url);
-	lib->easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	lib->easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(timeout_us / 1000));
-	lib->easy_setopt(curl, CURLOPT_USERAGENT, "chatctl/" CHATD_VERSION);
-	lib->easy_setopt(curl, CURLOPT_WRITEFUNCTION, drop_body);
-	*ret_webhook = webhook;
+	webhook->timeout_us = timeout_us;
+	struct http_client_params params = {
+		.loop = webhook->loop,
+		.user_agent = "chatctl/" CHATD_VERSION,
+	};
+	int err = http_client_create(&params, &webhook->client, &why);
+	if (err != 0) {
+		webhook_close(&webhook);
+		failure_set(failure, err, NULL, "%s", buf_cstr(&why));
+	} else {
+		*ret_webhook = webhook;
+	}
+	buf_finish(&why);
+	return err;
+}
+
+static int drop_body(void *ctx, struct bytes piece)
+{
+	(void)ctx;
+	(void)piece;
 	return 0;
 }
 
-/* Whether it is worth another try. */
-static bool is_passing(CURLcode code, long status)
+static void on_answer(void *ctx, const struct http_client_answer *answer)
 {
-	return code == CURLE_COULDNT_CONNECT || code == CURLE_GOT_NOTHING ||
-	       code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR ||
-	       (code == CURLE_OK && (status == 429 || status >= 500));
+	struct webhook *webhook = ctx;
+	free(webhook->why);
+	webhook->err = answer->err;
+	webhook->status = answer->status;
+	webhook->why = mem_strdup(answer->why);
+	loop_stop(webhook->loop);
 }
 
-static int judge(const struct webhook *webhook, CURLcode code, long status, struct failure *failure)
+/* Whether it is worth another try. */
+static bool is_passing(const struct webhook *webhook)
 {
-	if (code == CURLE_OPERATION_TIMEDOUT) {
+	return webhook->err == ERR_UNREACHABLE ||
+	       (webhook->err == 0 && (webhook->status == 429 || webhook->status >= 500));
+}
+
+static int judge(const struct webhook *webhook, struct failure *failure)
+{
+	if (webhook->err == ERR_TIMEOUT) {
 		return failure_set(
 			failure, ERR_TIMEOUT, NULL, "the webhook did not answer in time");
 	}
-	if (code != CURLE_OK) {
+	if (webhook->err != 0) {
 		return failure_set(failure, ERR_UNREACHABLE, NULL,
-			"the webhook cannot be reached: %s", webhook->lib.easy_strerror(code));
+			"the webhook cannot be reached: %s", webhook->why);
 	}
-	if (status < 200 || status > 299) {
+	if (webhook->status < 200 || webhook->status > 299) {
 		return failure_set(failure, ERR_FORBIDDEN, NULL,
-			"the webhook answered with status %ld", status);
+			"the webhook answered with status %d", webhook->status);
 	}
 	return 0;
 }
@@ -139,28 +108,31 @@ static int judge(const struct webhook *webhook, CURLcode code, long status, stru
 int webhook_post(
 	struct webhook *webhook, struct bytes body, const char *key, struct failure *failure)
 {
-	const struct curl_library *lib = &webhook->lib;
-	CURL *curl = webhook->curl;
-	struct curl_slist *headers = NULL;
-	headers = lib->slist_append(headers, "Content-Type: application/json");
-	struct buf line = {0};
-	buf_printf(&line, "Idempotency-Key: %s", key);
-	headers = lib->slist_append(headers, buf_cstr(&line)); /* a copy */
-	buf_finish(&line);
-	lib->easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-	lib->easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)body.len);
-	lib->easy_setopt(curl, CURLOPT_POSTFIELDS, body.ptr);
-	CURLcode code = CURLE_OK;
-	long status = 0;
+	const struct http_client_header headers[] = {
+		{BYTES_LIT("Content-Type"), BYTES_LIT("application/json")},
+		{BYTES_LIT("Idempotency-Key"), bytes_str(key)},
+	};
+	const struct http_client_request request = {
+		.method = "POST",
+		.url = webhook->url,
+		.headers = headers,
+		.header_count = sizeof(headers) / sizeof(headers[0]),
+		.body = body,
+		.connect_us = webhook->timeout_us,
+		.total_us = webhook->timeout_us,
+		.max_size = ANSWER_MAX,
+		.on_body = drop_body,
+		.done = on_answer,
+		.ctx = webhook,
+	};
 	for (int i = 0; i < TRIES; i++) {
-		code = lib->easy_perform(curl);
-		lib->easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-		if (!is_passing(code, status)) {
+		http_client_start(webhook->client, &request);
+		loop_run(webhook->loop);
+		if (!is_passing(webhook)) {
 			break;
 		}
 		const struct timespec pause = {.tv_nsec = 200000000L << i};
 		nanosleep(&pause, NULL);
 	}
-	lib->slist_free_all(headers);
-	return judge(webhook, code, status, failure);
+	return judge(webhook, failure);
 }

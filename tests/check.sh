@@ -159,7 +159,7 @@ part_replay() {
 }
 
 part_func() {
-  build asan 'all node-modules probe-programs' || return
+  build asan 'all chatd-own node-modules probe-programs' || return
   CHATD_BIN=$OUT/asan/chatd CHATCTL_BIN=$OUT/asan/chatctl live functional node tests/func/run.js tests/func
 }
 
@@ -179,7 +179,7 @@ is_any_store() {
 
 # The others again, over PostgreSQL.
 part_funcpg() {
-  build asan 'all node-modules probe-programs' || return
+  build asan 'all chatd-own node-modules probe-programs' || return
   files=''
   for file in tests/func/*.test.js; do
     is_any_store "$(basename "$file" .test.js)" || files="$files $file"

@@ -15,6 +15,8 @@ BEGIN {
   # Third-party headers -> the sources that may include them, as patterns of whole paths. Never a header.
   library("^event2/", "^lib/loop/[a-z0-9_]*[.]c$")
   library("^jansson[.]h$", "^lib/value/json[.]c$")
+  library("^msgpack([.]h$|/)", "^lib/value/msgpack(_write)?[.]c$")
+  library("^lz4[.]h$", "^lib/value/lz4[.]c$")
   library("^jwt[.]h$", "^chatd/auth/jwt[.]c$")
   library("^zlib[.]h$", "^chatd/rest/gzip[.]c$")
   library("^sqlite3[.]h$", "^lib/store/sqlite[a-z0-9_]*[.]c$")
@@ -22,7 +24,7 @@ BEGIN {
   library("^ini[.]h$", "^lib/conf/ini_file[.]c$")
   library("^libsmartcols", "^chatctl/table[.]c$")
   library("^histedit[.]h$", "^chatctl/chat_terminal[.]c$")
-  library("^curl/", "^chatctl/webhook[.]c$")
+  library("^curl/", "^lib/net/http_client(_call)?[.]c$")
   library("^openssl/", "^(lib/base/digest|chatd/auth/[a-z0-9_]*)[.]c$")
   library("^systemd/", "^chatd/run/[a-z0-9_]*[.]c$")
 

@@ -2,28 +2,21 @@
 
 #include <assert.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 #include <jwt.h>
-#include <openssl/bio.h>
-#include <openssl/core_names.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
 
+#include "chatd/auth/jwks.h"
 #include "chatd/auth/jwt_claims.h"
+#include "chatd/auth/jwt_keys.h"
 #include "chatd/auth/principal.h"
 #include "lib/base/arena.h"
 #include "lib/base/err.h"
 #include "lib/base/ident.h"
 #include "lib/value/json.h"
 
-#define KEY_MAX 16384 /* bytes of a secret or a PEM text */
-#define RSA_BITS_MIN 2048
 #define LEEWAY_MAX 3600
-
-enum key_kind { KEY_SECRET, KEY_RSA, KEY_EC };
 
 struct algorithm {
 	const char *name;
@@ -48,75 +41,9 @@ struct jwt_verifier {
 	atomic_uint refs;
 	struct arena *arena; /* all texts of params */
 	struct jwt_params params;
+	enum key_kind public_kind; /* of params.public_key, where there is one */
 	bool allowed[ALGORITHM_COUNT];
 };
-
-/* ---- keys ---- */
-
-static int judge_public_key(EVP_PKEY *key, enum key_kind *ret_kind, char *why)
-{
-	int type = EVP_PKEY_get_base_id(key);
-	if (type == EVP_PKEY_RSA) {
-		if (EVP_PKEY_get_bits(key) < RSA_BITS_MIN) {
-			return jwt_refuse(why, ERR_CONFIG,
-				"the RSA key of jwt_public_key is shorter than %d bits",
-				RSA_BITS_MIN);
-		}
-		*ret_kind = KEY_RSA;
-		return 0;
-	}
-	char group[32] = "";
-	if (type == EVP_PKEY_EC) {
-		EVP_PKEY_get_utf8_string_param(
-			key, OSSL_PKEY_PARAM_GROUP_NAME, group, sizeof(group), NULL);
-	}
-	if (bytes_eq(bytes_str(group), BYTES_LIT("prime256v1"))) {
-		*ret_kind = KEY_EC;
-		return 0;
-	}
-	return jwt_refuse(why, ERR_CONFIG, "jwt_public_key is neither RSA nor EC on P-256");
-}
-
-static int check_public_key(struct bytes pem, enum key_kind *ret_kind, char *why)
-{
-	if (pem.len > KEY_MAX) {
-		return jwt_refuse(why, ERR_CONFIG, "jwt_public_key is too long");
-	}
-	/* Without one, an encrypted PEM text would ask on the terminal. */
-	char no_password[] = "";
-	BIO *bio = BIO_new_mem_buf(pem.ptr, (int)pem.len);
-	EVP_PKEY *key = bio != NULL ? PEM_read_bio_PUBKEY(bio, NULL, NULL, no_password) : NULL;
-	int err = 0;
-	if (key == NULL) {
-		err = jwt_refuse(why, ERR_CONFIG,
-			"jwt_public_key is no PEM text with a PUBLIC KEY (a certificate or a "
-			"private key will not do)");
-	} else {
-		err = judge_public_key(key, ret_kind, why);
-	}
-	EVP_PKEY_free(key);
-	BIO_free(bio);
-	ERR_clear_error();
-	return err;
-}
-
-static int check_secret(struct bytes secret, char *why)
-{
-	if (secret.len < JWT_SECRET_MIN) {
-		return jwt_refuse(why, ERR_CONFIG,
-			"jwt_secret is shorter than %d bytes, too little for HMAC-SHA-256",
-			JWT_SECRET_MIN);
-	}
-	if (secret.len > KEY_MAX) {
-		return jwt_refuse(why, ERR_CONFIG, "jwt_secret is too long");
-	}
-	/* A public key that served as a secret would let everybody sign. */
-	if (bytes_starts(bytes_trim(secret), BYTES_LIT("-----BEGIN"))) {
-		return jwt_refuse(why, ERR_CONFIG,
-			"jwt_secret holds a PEM key; public keys go into jwt_public_key");
-	}
-	return 0;
-}
 
 /* ---- what is allowed ---- */
 
@@ -126,11 +53,11 @@ static const char *key_setting(enum key_kind kind)
 	case KEY_SECRET:
 		return "jwt_secret";
 	case KEY_RSA:
-		return "an RSA jwt_public_key";
+		return "an RSA jwt_public_key, or jwks_url";
 	case KEY_EC:
 		break;
 	}
-	return "an EC jwt_public_key";
+	return "an EC jwt_public_key, or jwks_url";
 }
 
 /* Index of a name, or ALGORITHM_COUNT. Names of algorithms are case-sensitive (RFC 7515 4.1.1). */
@@ -164,30 +91,42 @@ static int allow_named(struct jwt_verifier *verifier, const bool have[3], char *
 	return 0;
 }
 
-static int verifier_fill(struct jwt_verifier *verifier, char *why)
+/* Which kinds of keys there are. */
+static int find_keys(struct jwt_verifier *verifier, bool have[3], char *why)
 {
 	const struct jwt_params *params = &verifier->params;
-	bool have[3] = {false, false, false};
-	if (params->secret.len == 0 && params->public_key.len == 0) {
-		return jwt_refuse(why, ERR_CONFIG, "neither jwt_secret nor jwt_public_key is set");
-	}
-	if (params->leeway_s < 0 || params->leeway_s > LEEWAY_MAX) {
-		return jwt_refuse(why, ERR_CONFIG, "leeway is not 0 to %d s", LEEWAY_MAX);
-	}
+	have[KEY_RSA] = have[KEY_EC] = params->has_key_url;
 	if (params->secret.len > 0) {
-		int err = check_secret(params->secret, why);
+		int err = jwt_check_secret(params->secret, why);
 		if (err != 0) {
 			return err;
 		}
 		have[KEY_SECRET] = true;
 	}
 	if (params->public_key.len > 0) {
-		enum key_kind kind = KEY_RSA;
-		int err = check_public_key(params->public_key, &kind, why);
+		int err = jwt_check_public_key(params->public_key, &verifier->public_kind, why);
 		if (err != 0) {
 			return err;
 		}
-		have[kind] = true;
+		have[verifier->public_kind] = true;
+	}
+	return 0;
+}
+
+static int verifier_fill(struct jwt_verifier *verifier, char *why)
+{
+	const struct jwt_params *params = &verifier->params;
+	bool have[3] = {false, false, false};
+	if (params->secret.len == 0 && params->public_key.len == 0 && !params->has_key_url) {
+		return jwt_refuse(
+			why, ERR_CONFIG, "none of jwt_secret, jwt_public_key and jwks_url is set");
+	}
+	if (params->leeway_s < 0 || params->leeway_s > LEEWAY_MAX) {
+		return jwt_refuse(why, ERR_CONFIG, "leeway is not 0 to %d s", LEEWAY_MAX);
+	}
+	int err = find_keys(verifier, have, why);
+	if (err != 0) {
+		return err;
 	}
 	if (bytes_trim(params->algorithms).len > 0) {
 		return allow_named(verifier, have, why);
@@ -202,6 +141,7 @@ static void verifier_destroy(struct jwt_verifier *verifier)
 {
 	/* The copy is ours, only the view is const. */
 	mem_wipe((char *)(uintptr_t)verifier->params.secret.ptr, verifier->params.secret.len);
+	jwks_unref(&verifier->params.keys);
 	arena_destroy(&verifier->arena);
 	free(verifier);
 }
@@ -217,6 +157,10 @@ int jwt_verifier_create(
 		.algorithms = arena_dup(arena, params->algorithms),
 		.secret = arena_dup(arena, params->secret),
 		.public_key = arena_dup(arena, params->public_key),
+		.has_key_url = params->has_key_url,
+		.keys = jwks_ref(params->keys),
+		.on_unknown_key = params->on_unknown_key,
+		.on_unknown_ctx = params->on_unknown_ctx,
 		.issuer = arena_dup(arena, params->issuer),
 		.audience = arena_dup(arena, params->audience),
 		.leeway_s = params->leeway_s,
@@ -251,7 +195,21 @@ void jwt_verifier_unref(struct jwt_verifier **verifier)
 	}
 }
 
+bool jwt_verifier_waits(const struct jwt_verifier *verifier)
+{
+	const struct jwt_params *params = &verifier->params;
+	return params->keys == NULL && params->secret.len == 0 && params->public_key.len == 0;
+}
+
 /* ---- verifying ---- */
+
+/* What the header of a token says. */
+struct token_header {
+	const struct algorithm *algorithm; /* an allowed one */
+	bool named; /* it says which key signed it */
+	size_t kid_len; /* 0: with a name that no key has */
+	char kid[JWKS_KID_MAX];
+};
 
 /* What the parts of a token say. */
 struct token_text {
@@ -278,9 +236,20 @@ static int check_shape(struct bytes token, struct token_text *ret_text, char *wh
 	return 0;
 }
 
+/* It is a name to compare and nothing else. */
+static void take_kid(const struct value *kid, struct token_header *ret_header)
+{
+	ret_header->named = kid != NULL;
+	if (kid != NULL && kid->kind == VALUE_TEXT && !kid->bad_text &&
+		kid->text.len <= sizeof(ret_header->kid)) {
+		memcpy(ret_header->kid, kid->text.ptr, kid->text.len);
+		ret_header->kid_len = kid->text.len;
+	}
+}
+
 /* Finds the allowed algorithm that the header names, before any key is touched. */
 static int check_header(const struct jwt_verifier *verifier, const struct value *header,
-	const struct algorithm **ret_algorithm, char *why)
+	struct token_header *ret_header, char *why)
 {
 	const struct value *alg = value_get(header, "alg");
 	const struct value *typ = value_get(header, "typ");
@@ -299,12 +268,13 @@ static int check_header(const struct jwt_verifier *verifier, const struct value 
 		!(typ->kind == VALUE_TEXT && bytes_eq_nocase(typ->text, BYTES_LIT("JWT")))) {
 		return jwt_refuse(why, ERR_UNAUTHORIZED, "the type of the token is not JWT");
 	}
-	*ret_algorithm = &algorithms[i];
+	ret_header->algorithm = &algorithms[i];
+	take_kid(value_get(header, "kid"), ret_header);
 	return 0;
 }
 
 static int read_header(const struct jwt_verifier *verifier, const struct token_text *text,
-	const struct algorithm **ret_algorithm, char *why)
+	struct token_header *ret_header, char *why)
 {
 	struct arena *arena = arena_create(0);
 	struct value header;
@@ -312,18 +282,15 @@ static int read_header(const struct jwt_verifier *verifier, const struct token_t
 	if (json_read(arena, bytes_of(text->header, text->len[0]), &header, NULL) != 0) {
 		err = jwt_refuse(why, ERR_UNAUTHORIZED, "the header is not valid JSON");
 	} else {
-		err = check_header(verifier, &header, ret_algorithm, why);
+		err = check_header(verifier, &header, ret_header, why);
 	}
 	arena_destroy(&arena);
 	return err;
 }
 
-/* libjwt checks the signature. */
-static bool is_signed(
-	const struct jwt_verifier *verifier, const struct algorithm *algorithm, struct bytes token)
+/* libjwt checks the signature with a key from the settings. */
+static bool is_signed_with(const struct algorithm *algorithm, struct bytes token, struct bytes key)
 {
-	struct bytes key = algorithm->key == KEY_SECRET ? verifier->params.secret
-							: verifier->params.public_key;
 	char text[JWT_TOKEN_MAX + 1];
 	jwt_t *jwt = NULL;
 	memcpy(text, token.ptr, token.len);
@@ -338,10 +305,50 @@ static bool is_signed(
 	return good;
 }
 
+/* With the keys that were fetched. */
+static enum jwks_verdict ask_keys(const struct jwt_verifier *verifier,
+	const struct token_header *header, const struct token_text *text, struct bytes token)
+{
+	const struct jwks *keys = verifier->params.keys;
+	struct bytes kid = header->named ? bytes_of(header->kid, header->kid_len) : BYTES_NONE;
+	size_t signed_len = token.len;
+	while (token.ptr[signed_len - 1] != '.') { /* three parts: check_shape() */
+		signed_len--;
+	}
+	if (keys == NULL) {
+		return JWKS_UNKNOWN;
+	}
+	return jwks_verify(keys, header->algorithm->name, kid, bytes_of(token.ptr, signed_len - 1),
+		bytes_of(text->signature, text->len[2]));
+}
+
+static bool is_signed(const struct jwt_verifier *verifier, const struct token_header *header,
+	const struct token_text *text, struct bytes token)
+{
+	const struct jwt_params *params = &verifier->params;
+	const struct algorithm *algorithm = header->algorithm;
+	if (algorithm->key == KEY_SECRET) {
+		return is_signed_with(algorithm, token, params->secret);
+	}
+	enum jwks_verdict verdict =
+		params->has_key_url ? ask_keys(verifier, header, text, token) : JWKS_BAD;
+	if (verdict == JWKS_GOOD) {
+		return true;
+	}
+	if (params->public_key.len > 0 && verifier->public_kind == algorithm->key &&
+		is_signed_with(algorithm, token, params->public_key)) {
+		return true;
+	}
+	if (verdict == JWKS_UNKNOWN && params->on_unknown_key != NULL) {
+		params->on_unknown_key(params->on_unknown_ctx);
+	}
+	return false;
+}
+
 int jwt_verify(const struct jwt_verifier *verifier, struct bytes token, int64_t now_ms,
 	struct principal **ret_principal, char *why)
 {
-	const struct algorithm *algorithm = NULL;
+	struct token_header header = {0};
 	struct token_text text;
 	if (token.len == 0) {
 		return jwt_refuse(why, ERR_UNAUTHORIZED, "the token is empty");
@@ -352,12 +359,12 @@ int jwt_verify(const struct jwt_verifier *verifier, struct bytes token, int64_t 
 	}
 	int err = check_shape(token, &text, why);
 	if (err == 0) {
-		err = read_header(verifier, &text, &algorithm, why);
+		err = read_header(verifier, &text, &header, why);
 	}
 	if (err != 0) {
 		return err;
 	}
-	if (!is_signed(verifier, algorithm, token)) {
+	if (!is_signed(verifier, &header, &text, token)) {
 		return jwt_refuse(why, ERR_UNAUTHORIZED, "the signature is not good");
 	}
 	/* The signed bytes themselves: libjwt would write its reading of them out again. */
@@ -401,8 +408,8 @@ int jwt_mint(const struct jwt_verifier *verifier, const struct jwt_mint_params *
 	if (algorithm == NULL) {
 		return jwt_refuse(why, ERR_NOT_SUPPORTED, "%s",
 			verifier->params.secret.len == 0
-				? "only a public key is configured (auth.jwt_public_key): tokens "
-				  "are minted by their issuer"
+				? "only a public key is configured (auth.jwt_public_key, "
+				  "auth.jwks_url): tokens are minted by their issuer"
 				: "auth.algorithms allows no HMAC algorithm to mint with");
 	}
 	struct buf claims = {NULL, 0, 0};

@@ -3,11 +3,13 @@
 #ifndef CHATD_AUTH_JWT_H
 #define CHATD_AUTH_JWT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "lib/base/bytes.h"
 
+struct jwks;
 struct principal;
 struct jwt_verifier;
 
@@ -22,6 +24,14 @@ struct jwt_params {
 	struct bytes algorithms;
 	struct bytes secret; /* HMAC secret, raw bytes */
 	struct bytes public_key; /* PEM "PUBLIC KEY": RSA from 2048 bits, or EC on P-256 */
+	/* Public keys are fetched from elsewhere: RSA and EC algorithms can be allowed, and keys is
+	 * the set that has come, NULL before (a reference is taken). */
+	bool has_key_url;
+	struct jwks *keys;
+	/* With has_key_url: a token came that none of the keys can be asked about. Any thread, as
+	 * often as such tokens come; NULL: nobody wants to know. */
+	void (*on_unknown_key)(void *ctx);
+	void *on_unknown_ctx;
 	struct bytes issuer; /* iss must be exactly this */
 	struct bytes audience; /* aud must be or contain one of these, separated by commas; what is
 				  minted is for the first */
@@ -41,11 +51,14 @@ struct jwt_verifier *jwt_verifier_ref(struct jwt_verifier *verifier);
 /* Any thread. Sets *verifier to NULL; NULL is accepted. */
 void jwt_verifier_unref(struct jwt_verifier **verifier);
 
+/* Whether no token can be good yet: all keys are fetched from elsewhere, and none has come. */
+bool jwt_verifier_waits(const struct jwt_verifier *verifier);
+
 /* Checks a compact JWS completely: algorithm (from the configuration, never none), signature, exp
  * (required), nbf, iat, iss, aud, and the user claim. now_ms: wall clock. 0 with one reference in
  * *ret_principal, or ERR_UNAUTHORIZED with a sentence in why (NULL, or JWT_WHY_SIZE bytes) that
- * holds no part of the token. Thread-safe. Costs about 8 us (HS) to 370 us (RS): see
- * principal_cache_verify(). */
+ * holds no part of the token. Thread-safe. Costs about 8 us (HS) to 370 us (RS with
+ * public_key): see principal_cache_verify(). */
 int jwt_verify(const struct jwt_verifier *verifier, struct bytes token, int64_t now_ms,
 	struct principal **ret_principal, char *why);
 

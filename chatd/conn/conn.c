@@ -6,6 +6,7 @@
 
 #include "chatd/conn/conn_log.h"
 #include "chatd/conn/conns.h"
+#include "chatd/transport/sse.h"
 #include "chatd/transport/ws.h"
 #include "lib/base/err.h"
 #include "lib/conf/conf.h"
@@ -35,23 +36,23 @@ static void conn_end(struct conn *conn, const char *why)
 	conns_bury(conn->sv->conns, conn);
 }
 
-void conn_send_local(struct conn *conn, struct outmsg_local *local)
+bool conn_send_local(struct conn *conn, struct outmsg_local *local)
 {
 	/* Who has ended has none. The state is in a cache line that nothing else here needs. */
 	struct transport *transport = conn->transport;
 	if (transport == NULL || conn->codec == NULL) {
-		return;
+		return true;
 	}
-	struct chunk *chunk =
-		outmsg_chunk(local, conn->codec->id, transport->ops->framing == FRAMING_WS);
+	struct chunk *chunk = outmsg_chunk(local, conn->codec, transport->ops->framing);
 	if (chunk == NULL) {
-		return;
+		return false;
 	}
 	transport->ops->send(transport, chunk);
 	conn->sv->metrics->messages_out += outmsg_local_count(local);
 	if (transport->ops->queued(transport) > conn->sv->conf->limits.send_queue) {
 		conns_mark_over(conn->sv->conns, conn);
 	}
+	return true;
 }
 
 static void conn_send_outmsg(struct conn *conn, struct outmsg *msg)
@@ -76,18 +77,23 @@ size_t conn_queued(const struct conn *conn)
 	return conn->transport != NULL ? conn->transport->ops->queued(conn->transport) : 0;
 }
 
-/* The handshake's answer goes before any codec is known: a text frame with one record. */
+/* The handshake's answer is text before any codec: one record of JSON. */
 static void conn_send_handshake(struct conn *conn, const char *error)
 {
 	struct buf record = {0};
 	buf_reserve(&record, WS_HEADROOM + 64);
 	record.len = WS_HEADROOM;
 	handshake_write_response(&record, error);
-	bool ws = conn->transport->ops->framing == FRAMING_WS;
 	char *payload = record.data + WS_HEADROOM;
 	size_t len = record.len - WS_HEADROOM;
-	char *start = ws ? ws_frame_in_place(payload, len, false) : payload;
-	struct chunk *chunk = chunk_copy(bytes_of(start, (size_t)(payload + len - start)));
+	struct chunk *chunk = NULL;
+	if (conn->transport->ops->framing == FRAMING_SSE) {
+		chunk = sse_event(bytes_of(payload, len));
+	} else {
+		bool ws = conn->transport->ops->framing == FRAMING_WS;
+		char *start = ws ? ws_frame_in_place(payload, len, false) : payload;
+		chunk = chunk_copy(bytes_of(start, (size_t)(payload + len - start)));
+	}
 	conn->transport->ops->send(conn->transport, chunk);
 	chunk_unref(chunk);
 	buf_finish(&record);
@@ -134,14 +140,15 @@ static void conn_take_handshake(struct conn *conn, struct bytes record)
 	const struct conf *conf = conn->sv->conf;
 	struct handshake_request request;
 	const char *error = NULL;
-	bool binary_ok = true;
-	int err = handshake_read(
-		conn->scratch, record, binary_ok, conf->hub.detailed_errors, &request, &error);
+	struct codecs *codecs = conn->sv->codecs;
+	int err = handshake_read(conn->scratch, record, codecs_spoken(codecs),
+		!conn->transport->ops->text_only, conf->hub.detailed_errors, &request, &error);
 	if (err != 0) {
 		conn_refuse_handshake(conn, error);
 		return;
 	}
-	conn->codec = request.codec;
+	conn->codec = codecs->by_id[request.codec->id];
+	codecs_use(codecs, conn->codec->id);
 	conn_send_handshake(conn, NULL);
 	conn_set_state(conn, CONN_OPENING);
 	conn->last_ping_us = loop_now_us(conn->sv->loop);
@@ -196,6 +203,7 @@ static void conn_take_record(struct conn *conn, struct bytes record)
 
 static void conn_refuse_record(struct conn *conn, int err, size_t max)
 {
+	conn->transport->too_large = err == ERR_TOO_LARGE;
 	if (conn->state == CONN_HANDSHAKE) {
 		conn_refuse_handshake(conn, "Handshake was canceled.");
 		return;
@@ -271,8 +279,8 @@ static void conn_set_reading(struct conn *conn)
 void conn_watch_drain(struct conn *conn)
 {
 	if (conn->transport != NULL) {
-		conn->transport->ops->want_drain(
-			conn->transport, conn->choked || conn->catching_up > 0);
+		bool wanted = conn->choked || conn->catching_up > 0 || conn->stalled_streams > 0;
+		conn->transport->ops->want_drain(conn->transport, wanted);
 	}
 }
 
@@ -411,6 +419,11 @@ static bool conn_on_closing(void *ctx)
 	return true;
 }
 
+static void conn_on_terminate(void *ctx)
+{
+	conn_close(ctx, NULL, true);
+}
+
 void conn_end_left(struct conn *conn)
 {
 	struct transport *transport = conn->transport;
@@ -440,6 +453,7 @@ static const struct transport_events conn_transport_events = {
 	.on_payload = conn_on_payload,
 	.on_end = conn_on_end,
 	.on_closing = conn_on_closing,
+	.on_terminate = conn_on_terminate,
 	.on_drain = conn_on_drain,
 };
 

@@ -1,4 +1,4 @@
-/* One hub connection, from the WebSocket's opening to its end: handshake, records, pings and
+/* One hub connection, from its transport's opening to its end: handshake, records, pings and
  * time-outs, the send queue's bounds. What the messages mean is the hub's business (conn_events).
  */
 #ifndef CHATD_CONN_CONN_H
@@ -17,6 +17,7 @@
 #include "lib/hubproto/codec.h"
 
 struct conn;
+struct flows;
 
 enum conn_state {
 	CONN_HANDSHAKE, /* the transport is up, the hub handshake has not come */
@@ -34,7 +35,8 @@ struct conn_events {
 	 * behind this message is looked at until conn_release(). */
 	bool (*on_message)(
 		struct conn *conn, const struct hub_message *message, struct arena *arena);
-	/* The send queue fell below half of its bound, or emptied; only while a room catches up. */
+	/* The send queue fell below half of its bound, or emptied; only while a room catches up, or
+	 * a stream waits for it. */
 	void (*on_drain)(struct conn *conn);
 	/* The connection has ended: the hub lets go of all that refers to it. The object is freed
 	 * after it. */
@@ -66,6 +68,8 @@ struct conn {
 	struct list rooms; /* room_entry of each room */
 	struct list catchups; /* the rooms': those that wait until another has read its page */
 	void *waiting; /* the hub's: a call that waits for its permit */
+	struct flows *flows; /* the hub's: streams and questions; NULL: there were none so far */
+	unsigned stalled_streams; /* the hub's: those that wait for room in the send queue */
 	uint64_t opened_us, last_received_us, last_ping_us;
 	uint64_t hold_until_us; /* restored rooms go live then; 0: they are, or there are none */
 	enum conn_state state;
@@ -94,10 +98,11 @@ void conn_opened(struct conn *conn);
 
 /* Queues one message for this connection alone. */
 void conn_send(struct conn *conn, const struct hub_message *message);
-/* Queues a shared one (no copy). */
-void conn_send_local(struct conn *conn, struct outmsg_local *local);
+/* Queues a shared one (no copy). false: it was not encoded for the connection's codec, see
+ * outmsg_chunk(), and was not sent. */
+bool conn_send_local(struct conn *conn, struct outmsg_local *local);
 size_t conn_queued(const struct conn *conn);
-/* To be called whenever catching_up has changed. */
+/* To be called whenever catching_up or stalled_streams has changed. */
 void conn_watch_drain(struct conn *conn);
 
 /* Hub Close, then the transport's end; ended and freed when the turn's callbacks allow, at the

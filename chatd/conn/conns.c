@@ -6,6 +6,7 @@
 
 #include "chatd/auth/bars.h"
 #include "chatd/auth/limits.h"
+#include "chatd/transport/longpoll.h"
 #include "chatd/transport/ws.h"
 #include "lib/base/err.h"
 #include "lib/base/log.h"
@@ -178,6 +179,14 @@ static void conns_let_go(struct conns *conns, struct conn *conn, uint64_t now)
 	}
 }
 
+static void conns_hold_over(struct conns *conns, struct conn *conn, uint64_t now)
+{
+	if (conn->hold_until_us != 0 && now >= conn->hold_until_us) {
+		conn->hold_until_us = 0;
+		conns->on_hold_over(conn);
+	}
+}
+
 /* One connection's deadlines. It may end here. */
 static void conns_look_at(struct conns *conns, struct conn *conn, uint64_t now, int64_t wall_ms)
 {
@@ -200,6 +209,10 @@ static void conns_look_at(struct conns *conns, struct conn *conn, uint64_t now, 
 		conn_drop_slow(conn);
 		return;
 	}
+	if (conn->transport->ops->inherent_keepalive) {
+		conns_hold_over(conns, conn, now);
+		return;
+	}
 	if (conn->client_pings && !conn->paused &&
 		now - conn->last_received_us >= conf->hub.client_timeout_us) {
 		conn_fail(conn,
@@ -211,10 +224,7 @@ static void conns_look_at(struct conns *conns, struct conn *conn, uint64_t now, 
 		conn->last_ping_us = now;
 		conns_ping(conns, conn);
 	}
-	if (conn->hold_until_us != 0 && now >= conn->hold_until_us) {
-		conn->hold_until_us = 0;
-		conns->on_hold_over(conn);
-	}
+	conns_hold_over(conns, conn, now);
 }
 
 static void conns_drain_some(struct conns *conns, uint64_t now)
@@ -255,12 +265,14 @@ static void conns_bound_memory(struct conns *conns)
 {
 	struct services *sv = conns->sv;
 	size_t max = sv->conf->limits.send_memory / sv->worker_count;
-	size_t queued = stream_pool_queued(sv->streams);
+	size_t queued = stream_pool_queued(sv->streams) + longpoll_pool_queued(sv->polls);
 	size_t total = 0;
 	if (queued <= max) {
 		return;
 	}
 	ws_pool_drop_closing(sv->sockets, queued - max);
+	stream_pool_drop_lingering(sv->streams, queued - max);
+	longpoll_pool_drop_closing(sv->polls, queued - max);
 	for (;;) {
 		struct conn *largest = conns_largest(conns, &total);
 		if (total <= max) {

@@ -3,10 +3,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "chatd/transport/sse.h"
 #include "chatd/transport/ws.h"
 #include "lib/base/list.h"
-
-enum { FORM_WS, FORM_RAW, FORM_COUNT };
 
 struct outmsg {
 	atomic_uint refs;
@@ -17,7 +16,8 @@ struct outmsg {
 	} forms[HUB_CODEC_COUNT];
 };
 
-/* One form of a message, as one worker's send queues hold it. */
+/* One form of a message, as one worker's send queues hold it: a view of the shared bytes. Events
+ * are copies of their own. */
 struct local_form {
 	struct chunk chunk;
 	struct outmsg_local *local; /* NULL: nobody asked for it yet, or all let go of it */
@@ -26,27 +26,30 @@ struct local_form {
 struct outmsg_local {
 	struct outmsg *msg;
 	uint32_t open; /* forms that have references, and one for the creator */
-	struct local_form forms[HUB_CODEC_COUNT][FORM_COUNT];
+	struct local_form forms[HUB_CODEC_COUNT][FRAMING_COUNT];
+	struct chunk *event; /* of FRAMING_SSE: text is JSON's alone; NULL until asked for */
 };
 
-void outmsg_begin(struct outmsg_builder *builder, unsigned codecs)
+void outmsg_begin(struct outmsg_builder *builder, const struct codecs *codecs)
 {
-	*builder = (struct outmsg_builder){.codecs = codecs};
+	unsigned used = codecs_used(codecs);
+	*builder = (struct outmsg_builder){0};
+	for (unsigned id = 0; id < HUB_CODEC_COUNT; id++) {
+		builder->codecs[id] = (used & (1U << id)) != 0 ? codecs->by_id[id] : NULL;
+	}
 }
 
-static const struct hub_codec *codec_by_id(unsigned id)
+void outmsg_begin_single(struct outmsg_builder *builder, const struct hub_codec *codec)
 {
-	static const struct hub_codec *const codecs[HUB_CODEC_COUNT] = {
-		[HUB_CODEC_JSON] = &hub_codec_json,
-	};
-	return codecs[id];
+	*builder = (struct outmsg_builder){0};
+	builder->codecs[codec->id] = codec;
 }
 
 void outmsg_add(struct outmsg_builder *builder, const struct hub_message *message)
 {
 	for (unsigned id = 0; id < HUB_CODEC_COUNT; id++) {
-		const struct hub_codec *codec = codec_by_id(id);
-		if ((builder->codecs & (1U << id)) == 0 || codec == NULL) {
+		const struct hub_codec *codec = builder->codecs[id];
+		if (codec == NULL) {
 			continue;
 		}
 		struct buf *form = &builder->forms[id];
@@ -81,7 +84,7 @@ struct outmsg *outmsg_end(struct outmsg_builder *builder)
 		}
 		char *payload = form->data + WS_HEADROOM;
 		size_t len = form->len - WS_HEADROOM;
-		char *frame = ws_frame_in_place(payload, len, codec_by_id(id)->binary);
+		char *frame = ws_frame_in_place(payload, len, builder->codecs[id]->binary);
 		msg->forms[id] = (struct outmsg_form){
 			.data = form->data,
 			.frame = (uint32_t)(frame - form->data),
@@ -96,7 +99,7 @@ struct outmsg *outmsg_end(struct outmsg_builder *builder)
 struct outmsg *outmsg_single(const struct hub_codec *codec, const struct hub_message *message)
 {
 	struct outmsg_builder builder;
-	outmsg_begin(&builder, 1U << codec->id);
+	outmsg_begin_single(&builder, codec);
 	outmsg_add(&builder, message);
 	return outmsg_end(&builder);
 }
@@ -149,17 +152,31 @@ struct outmsg_local *outmsg_local_create(struct outmsg *msg)
 	return local;
 }
 
-struct chunk *outmsg_chunk(struct outmsg_local *local, enum hub_codec_id codec, bool ws)
+static struct chunk *local_event(struct outmsg_local *local, const struct outmsg_form *form)
 {
-	const struct outmsg_form *form = &local->msg->forms[codec];
-	struct local_form *made = &local->forms[codec][ws ? FORM_WS : FORM_RAW];
+	if (local->event == NULL) {
+		local->event =
+			sse_event(bytes_of(form->data + form->payload, form->end - form->payload));
+	}
+	return local->event;
+}
+
+struct chunk *outmsg_chunk(
+	struct outmsg_local *local, const struct hub_codec *codec, enum transport_framing framing)
+{
+	const struct outmsg_form *form = &local->msg->forms[codec->id];
+	struct local_form *made = &local->forms[codec->id][framing];
 	if (made->local != NULL) {
 		return &made->chunk;
 	}
 	if (form->data == NULL) {
 		return NULL;
 	}
-	uint32_t start = ws ? form->frame : form->payload;
+	if (framing == FRAMING_SSE) {
+		assert(!codec->binary);
+		return local_event(local, form);
+	}
+	uint32_t start = framing == FRAMING_WS ? form->frame : form->payload;
 	made->local = local;
 	made->chunk = (struct chunk){
 		.data = form->data + start,
@@ -179,11 +196,14 @@ void outmsg_local_done(struct outmsg_local **local)
 		return;
 	}
 	for (unsigned id = 0; id < HUB_CODEC_COUNT; id++) {
-		for (unsigned form = 0; form < FORM_COUNT; form++) {
+		for (unsigned form = 0; form < FRAMING_COUNT; form++) {
 			if (done->forms[id][form].local != NULL) {
 				chunk_unref(&done->forms[id][form].chunk);
 			}
 		}
+	}
+	if (done->event != NULL) {
+		chunk_unref(done->event);
 	}
 	local_close_one(done);
 }

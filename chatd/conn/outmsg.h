@@ -5,8 +5,8 @@
 
 #include <stdatomic.h>
 
-#include "lib/hubproto/codec.h"
-#include "lib/net/chunk.h"
+#include "chatd/conn/codecs.h"
+#include "chatd/transport/transport.h"
 
 /* Immutable once it is shared; one atomic reference per worker (or other holder). */
 struct outmsg;
@@ -14,12 +14,14 @@ struct outmsg;
 /* Collects whole hub messages. */
 struct outmsg_builder {
 	struct buf forms[HUB_CODEC_COUNT]; /* WS_HEADROOM free bytes, then records */
-	unsigned codecs; /* bit n: codec n is wanted */
+	const struct hub_codec *codecs[HUB_CODEC_COUNT]; /* NULL: not wanted */
 	uint32_t count; /* messages so far */
 };
 
-/* codecs: a set of 1 << enum hub_codec_id. */
-void outmsg_begin(struct outmsg_builder *builder, unsigned codecs);
+/* For all codecs that the node's connections use. */
+void outmsg_begin(struct outmsg_builder *builder, const struct codecs *codecs);
+/* For one. */
+void outmsg_begin_single(struct outmsg_builder *builder, const struct hub_codec *codec);
 void outmsg_add(struct outmsg_builder *builder, const struct hub_message *message);
 /* Bytes of the largest form so far. */
 size_t outmsg_size(const struct outmsg_builder *builder);
@@ -38,9 +40,11 @@ struct outmsg_local;
 struct outmsg_local *outmsg_local_create(struct outmsg *msg);
 /* The creator's part ends; what is queued lives on. */
 void outmsg_local_done(struct outmsg_local **local);
-/* The form for a codec and framing (ws: a whole frame), borrowed; NULL where it was not encoded for
- * that codec. */
-struct chunk *outmsg_chunk(struct outmsg_local *local, enum hub_codec_id codec, bool ws);
+/* The form for a codec and framing, borrowed; made once for all who ask. NULL where it was not
+ * encoded for that codec: it was under way already when the node's first connection with it came.
+ */
+struct chunk *outmsg_chunk(
+	struct outmsg_local *local, const struct hub_codec *codec, enum transport_framing framing);
 uint32_t outmsg_local_count(const struct outmsg_local *local);
 
 #endif

@@ -3,105 +3,21 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "chatd/hub/methods.h"
+#include "chatd/hub/answers.h"
+#include "chatd/hub/call_private.h"
+#include "chatd/hub/streams.h"
+#include "chatd/hub/uploads.h"
 #include "chatd/op/limits.h"
 #include "lib/base/err.h"
-#include "lib/base/log.h"
 #include "lib/conf/conf.h"
 
 /* Messages of one connection to one room that may be under way together. */
 #define ORDERED_MAX 16
 
-enum call_state {
-	CALL_WAITING, /* conn->waiting: its permit is not there yet */
-	CALL_RUNNING, /* the operation runs */
-	CALL_ENDED, /* answer is ready, but an earlier ordered call has not ended */
-};
-
-struct call {
-	struct list_node
-		node; /* of conn->calls, in the order of the calls, while it is running or ended */
-	struct conn *conn;
-	const struct hub_method *method;
-	struct op *op; /* until it has ended */
-	struct bytes invocation_id; /* on the operation's arena; len 0: no answer is wanted */
-	struct bytes target;
-	struct bytes room; /* of ordered calls; owned: it outlives the operation and its arena */
-	enum call_state state;
-	bool uncertain; /* an earlier one of its row is, so it is too */
-	struct outmsg *answer; /* CALL_ENDED, NULL where none is wanted */
-};
-
 static void call_set_state(struct call *call, enum call_state state)
 {
 	assert(call->state < state || state == CALL_WAITING);
 	call->state = state;
-}
-
-/* ---- answers ---- */
-
-static struct outmsg *encode_completion(
-	const struct conn *conn, struct bytes id, const struct value *result, const char *error)
-{
-	struct hub_message message = {
-		.type = HUB_COMPLETION,
-		.invocation_id = id,
-		.outcome = error != NULL ? HUB_OUTCOME_ERROR : HUB_OUTCOME_RESULT,
-		.error = bytes_str(error),
-		.item = result != NULL ? *result : value_null,
-	};
-	return outmsg_single(conn->codec, &message);
-}
-
-static void send_answer(struct conn *conn, struct outmsg **answer)
-{
-	if (*answer != NULL) {
-		struct outmsg_local *local = outmsg_local_create(*answer);
-		conn_send_local(conn, local);
-		outmsg_local_done(&local);
-		outmsg_unref(answer);
-	}
-}
-
-/* How ASP.NET Core begins: the target stands between. */
-enum refusal { FAILED_TO_INVOKE, UNEXPECTED, NOT_STREAMING };
-static const struct {
-	const char *before, *after;
-} refusals[] = {
-	[FAILED_TO_INVOKE] = {"Failed to invoke '", "' due to an error on the server."},
-	[UNEXPECTED] = {"An unexpected error occurred invoking '", "' on the server."},
-	[NOT_STREAMING] = {"The client attempted to invoke the non-streaming '",
-		"' method with a streaming invocation."},
-};
-
-/* An answer to a call that was never started: at once, whatever else is under way. */
-static void refuse(struct conn *conn, const struct hub_message *message, struct arena *arena,
-	enum refusal refusal, const char *detail)
-{
-	log_event(LOG_DEBUG, "call refused", LOG_STR("connection", conn->id_text),
-		LOG_BYTES("target", message->target),
-		LOG_STR("why", detail != NULL ? detail : "-"));
-	if (message->invocation_id.len == 0) {
-		return;
-	}
-	const char *text = arena_printf(arena, "%s%.*s%s%s%s", refusals[refusal].before,
-		BYTES_ARG(message->target), refusals[refusal].after, detail != NULL ? " " : "",
-		detail != NULL ? detail : "");
-	struct outmsg *answer = encode_completion(conn, message->invocation_id, NULL, text);
-	send_answer(conn, &answer);
-}
-
-/* What ASP.NET Core says where a hub method throws: the detail of our own errors is public, that of
- * internal ones is not. */
-static const char *failure_text(const struct call *call, const struct op *op, int err)
-{
-	const char *base = arena_printf(op->arena,
-		"An unexpected error occurred invoking '%s' on the server.", call->target.ptr);
-	bool internal = err == ERR_INTERNAL || err == ERR_SYSTEM || err == ERR_CORRUPT;
-	if (internal && !call->conn->sv->conf->hub.detailed_errors) {
-		return base;
-	}
-	return arena_printf(op->arena, "%s HubException: %s: %s", base, err_code(err), op->message);
 }
 
 /* ---- order ---- */
@@ -125,12 +41,23 @@ static bool is_behind_running(const struct call *call)
 	return false;
 }
 
-static void call_free(struct call *call)
+void call_free(struct call *call)
 {
 	list_remove(&call->node);
+	list_remove(&call->in_stalled);
 	outmsg_unref(&call->answer);
 	free((void *)(uintptr_t)call->room.ptr);
 	free(call);
+}
+
+static void send_kept(struct call *call)
+{
+	if (call->answer != NULL) {
+		struct outmsg_local *local = outmsg_local_create(call->answer);
+		conn_send_local(call->conn, local);
+		outmsg_local_done(&local);
+	}
+	call_free(call);
 }
 
 /* Sends the answers whose turn has come. */
@@ -139,8 +66,7 @@ static void flush_answers(struct conn *conn)
 	LIST_FOREACH (&conn->calls, node) {
 		struct call *call = CONTAINER_OF(node, struct call, node);
 		if (call->state == CALL_ENDED && !is_behind_running(call)) {
-			send_answer(conn, &call->answer);
-			call_free(call);
+			send_kept(call);
 		}
 	}
 }
@@ -160,17 +86,19 @@ static void mark_uncertain(struct call *call)
 /* ---- permits ---- */
 
 /* Messages to the room of those under way ride along on their permit; other calls wait until all of
- * them have ended. Those that ended behind a slow one count: their answers are kept for it. */
+ * them have ended. Those that ended behind a slow one count: their answers are kept for it. Streams
+ * take no permit. */
 static bool may_run(const struct conn *conn, const struct call *call)
 {
-	if (conn->state != CONN_OPEN) {
-		return false;
+	if (conn->state != CONN_OPEN || call->method->streams) {
+		return conn->state == CONN_OPEN;
 	}
 	unsigned permits = 0;
 	unsigned row = 0;
 	LIST_FOREACH (&conn->calls, node) {
-		row += same_row(CONTAINER_OF(node, const struct call, node), call) ? 1 : 0;
-		permits++;
+		const struct call *other = CONTAINER_OF(node, const struct call, node);
+		row += same_row(other, call) ? 1 : 0;
+		permits += other->beside ? 0 : 1;
 	}
 	if (row > 0 && row == permits) {
 		return row < ORDERED_MAX;
@@ -178,12 +106,50 @@ static bool may_run(const struct conn *conn, const struct call *call)
 	return permits < conn->sv->conf->hub.max_parallel_invocations;
 }
 
+/* What can only be seen when its turn has come. true: it was refused, and is gone. */
+static bool refuse_to_run(struct call *call)
+{
+	struct conn *conn = call->conn;
+	struct arena *arena = call->op->arena;
+	const struct hub_message asked = {
+		.type = call->method->streams ? HUB_STREAM_INVOCATION : HUB_INVOCATION,
+		.invocation_id = call->invocation_id,
+		.target = call->target,
+	};
+	bool whole = false;
+	const char *why = NULL;
+	if (call->method->streams) {
+		why = streams_refuse(conn, call->invocation_id, arena, &whole);
+	}
+	if (why == NULL) {
+		why = uploads_open(call);
+	}
+	if (why == NULL) {
+		return false;
+	}
+	if (whole) {
+		answer_error(conn, &asked, why);
+	} else {
+		answer_refuse(conn, &asked, arena, REFUSAL_UNEXPECTED, why);
+	}
+	op_discard(&call->op);
+	call_free(call);
+	return true;
+}
+
 static void call_run(struct call *call)
 {
 	struct conn *conn = call->conn;
+	if (refuse_to_run(call)) {
+		return;
+	}
 	call_set_state(call, CALL_RUNNING);
-	list_append(&conn->calls, &call->node);
 	call->op->origin = (struct op_origin){.door = OP_DOOR_HUB, .connection = conn->id};
+	if (call->method->streams) {
+		stream_run(call);
+		return;
+	}
+	list_append(&conn->calls, &call->node);
 	op_start(call->op, &conn->caller, conn->principal, conn);
 }
 
@@ -197,7 +163,15 @@ void calls_go_on(struct conn *conn)
 	}
 }
 
-void call_done(struct conn *conn, struct call *call, int err)
+void call_leave_permit(struct call *call)
+{
+	if (!call->method->streams && !call->method->ordered) {
+		call->beside = true;
+		calls_go_on(call->conn);
+	}
+}
+
+static void plain_done(struct conn *conn, struct call *call, int err)
 {
 	struct op *op = call->op;
 	call->op = NULL;
@@ -210,12 +184,30 @@ void call_done(struct conn *conn, struct call *call, int err)
 		mark_uncertain(call);
 	}
 	if (call->invocation_id.len > 0) {
-		const char *error = err != 0 ? failure_text(call, op, err) : NULL;
-		call->answer = encode_completion(conn, call->invocation_id, &op->result, error);
+		const struct hub_message completion = answer_of(call, op, err);
+		if (is_behind_running(call)) {
+			call->answer = outmsg_single(conn->codec, &completion);
+		} else {
+			conn_send(conn, &completion);
+		}
 	}
 	flush_answers(conn);
 	calls_go_on(conn);
 	conn_call_ended(conn);
+}
+
+bool call_streams(const struct call *call)
+{
+	return call->method->streams;
+}
+
+void call_done(struct conn *conn, struct call *call, int err)
+{
+	if (call->method->streams) {
+		stream_done(call, err);
+	} else {
+		plain_done(conn, call, err);
+	}
 }
 
 void calls_drop(struct conn *conn)
@@ -233,57 +225,28 @@ void calls_drop(struct conn *conn)
 
 /* ---- taking a call ---- */
 
-static void refuse_binding(struct conn *conn, const struct hub_message *message,
-	struct arena *arena, const struct params_error *error)
-{
-	if (error->fault != PARAMS_COUNT && error->fault != PARAMS_TYPE) {
-		const char *text = params_error_text(arena, error);
-		refuse(conn, message, arena, UNEXPECTED,
-			arena_printf(
-				arena, "HubException: %s: %s", err_code(ERR_BAD_REQUEST), text));
-		return;
-	}
-	const char *detail = NULL;
-	if (conn->sv->conf->hub.detailed_errors) {
-		detail = error->fault == PARAMS_COUNT ? arena_printf(arena,
-								"InvalidDataException: Invocation "
-								"provides %zu argument(s) but "
-								"target expects %zu.",
-								error->given, error->expected)
-						      : "InvalidDataException: Error binding "
-							"arguments. Make sure that the types "
-							"of the provided values match the types of "
-							"the hub method being invoked.";
-	}
-	refuse(conn, message, arena, FAILED_TO_INVOKE, detail);
-}
-
 /* What is wrong with the call as such. true: it was refused. */
 static bool refuse_form(struct conn *conn, const struct hub_message *message, struct arena *arena,
 	const struct hub_method *method)
 {
-	if (method == NULL) {
-		refuse(conn, message, arena, FAILED_TO_INVOKE,
-			"HubException: Method does not exist.");
+	bool streaming = message->type == HUB_STREAM_INVOCATION;
+	if ((method->op->needs & OP_ADMIN) != 0 && !conn->principal->admin) {
+		answer_refuse(conn, message, arena, REFUSAL_UNAUTHORIZED, NULL);
 		return true;
 	}
-	if (message->type == HUB_STREAM_INVOCATION) {
-		refuse(conn, message, arena, NOT_STREAMING, NULL);
+	if (streaming != method->streams) {
+		answer_refuse(conn, message, arena,
+			streaming ? REFUSAL_NOT_STREAMING : REFUSAL_STREAMING, NULL);
+		return true;
+	}
+	if (message->stream_id_count != method->upload_count) {
+		answer_refuse(conn, message, arena, REFUSAL_UNEXPECTED,
+			arena_printf(arena,
+				"HubException: Client sent %u stream(s), Hub method expects %zu.",
+				message->stream_id_count, method->upload_count));
 		return true;
 	}
 	return false;
-}
-
-static bool refuse_streams(
-	struct conn *conn, const struct hub_message *message, struct arena *arena)
-{
-	if (message->stream_id_count == 0) {
-		return false;
-	}
-	refuse(conn, message, arena, UNEXPECTED,
-		arena_printf(arena, "HubException: Client sent %u stream(s), Hub method expects 0.",
-			message->stream_id_count));
-	return true;
 }
 
 static const char too_many[] = "too many calls";
@@ -313,7 +276,7 @@ static bool refuse_limited(struct conn *conn, const struct hub_message *message,
 	if (retry_us == 0 || method->ordered) {
 		return false;
 	}
-	refuse(conn, message, arena, UNEXPECTED,
+	answer_refuse(conn, message, arena, REFUSAL_UNEXPECTED,
 		arena_printf(arena, "HubException: %s: %s", err_code(ERR_RATE_LIMITED),
 			limits_text(arena, too_many, retry_us)));
 	return true;
@@ -329,39 +292,64 @@ static struct op *make_op(
 	return op;
 }
 
+/* Binds the arguments. NULL: they do not bind, and the call was refused. */
+static void *bind_params(struct conn *conn, const struct hub_message *message, struct arena *arena,
+	const struct hub_method *method)
+{
+	struct params_error error;
+	void *params = arena_alloc(arena, method->op->params_size);
+	int err = params_bind_array(
+		method->params, method->param_count, &message->arguments, params, &error);
+	if (err == 0 && method->fits != NULL && !method->fits(params)) {
+		error = (struct params_error){.fault = PARAMS_TYPE};
+		err = ERR_BAD_REQUEST;
+	}
+	if (err != 0) {
+		answer_binding(conn, message, arena, &error);
+		return NULL;
+	}
+	return params;
+}
+
+static struct call *call_create(struct conn *conn, const struct hub_message *message,
+	const struct hub_method *method, struct op *op)
+{
+	struct call *call = mem_zalloc(sizeof(*call));
+	call->conn = conn;
+	call->method = method;
+	call->op = op;
+	call->invocation_id = message->invocation_id;
+	call->target = arena_dup(op->arena, message->target);
+	if (method->ordered) {
+		struct bytes room = *(const struct bytes *)op->params;
+		call->room = bytes_of(mem_dup_bytes(room), room.len);
+	}
+	op->door = call;
+	uploads_make(call, message);
+	return call;
+}
+
 bool calls_take(struct conn *conn, const struct hub_message *message, struct arena *arena)
 {
 	uint64_t retry_us = 0;
 	limits_user(conn->sv, conn->principal, &retry_us);
 	const struct hub_method *method =
 		hub_method_find(message->target, message->arguments.count);
-	if (refuse_form(conn, message, arena, method) ||
-		refuse_limited(conn, message, arena, method, retry_us)) {
+	if (method == NULL) {
+		answer_refuse(conn, message, arena, REFUSAL_FAILED,
+			"HubException: Method does not exist.");
 		return false;
 	}
-	struct params_error error;
-	void *params = arena_alloc(arena, method->op->params_size);
-	if (params_bind_array(method->params, method->param_count, &message->arguments, params,
-		    &error) != 0) {
-		refuse_binding(conn, message, arena, &error);
+	if (refuse_limited(conn, message, arena, method, retry_us)) {
 		return false;
 	}
-	if (refuse_streams(conn, message, arena)) {
+	void *params = bind_params(conn, message, arena, method);
+	if (params == NULL || refuse_form(conn, message, arena, method)) {
 		return false;
 	}
 	struct op *op = make_op(conn, method->op, arena, retry_us);
 	op->params = params;
-	struct call *call = mem_zalloc(sizeof(*call));
-	call->conn = conn;
-	call->method = method;
-	call->op = op;
-	call->invocation_id = message->invocation_id;
-	call->target = arena_dup(arena, message->target);
-	if (method->ordered) {
-		struct bytes room = *(const struct bytes *)params;
-		call->room = bytes_of(mem_dup_bytes(room), room.len);
-	}
-	op->door = call;
+	struct call *call = call_create(conn, message, method, op);
 	if (may_run(conn, call)) {
 		call_run(call);
 	} else {

@@ -1,5 +1,5 @@
 /* The calls of a connection: one at a time (hub.max_parallel_invocations), but messages to one room
- * may be under way together. */
+ * may be under way together, and streams run beside them. */
 #ifndef CHATD_HUB_CALL_H
 #define CHATD_HUB_CALL_H
 
@@ -9,8 +9,13 @@ struct call;
 
 /* An Invocation or StreamInvocation. true: arena was kept. */
 bool calls_take(struct conn *conn, const struct hub_message *message, struct arena *arena);
+/* Whether it is a stream. */
+bool call_streams(const struct call *call);
 /* The call's operation has ended. */
 void call_done(struct conn *conn, struct call *call, int err);
+/* The call's operation waits for its client: another call may run meanwhile, and beside it from
+ * then on. */
+void call_leave_permit(struct call *call);
 /* A call that waited may run now. */
 void calls_go_on(struct conn *conn);
 /* The connection has ended. */

@@ -8,7 +8,9 @@
 #include "chatd/auth/jwt.h"
 #include "chatd/auth/principal.h"
 #include "chatd/hub/admission.h"
+#include "chatd/hub/attach.h"
 #include "chatd/hub/negotiate.h"
+#include "chatd/hub/request.h"
 #include "chatd/auth/origin.h"
 #include "chatd/hub/upgrade.h"
 #include "chatd/op/door_log.h"
@@ -124,30 +126,35 @@ static bool is_upgrade(const struct http_exchange *exchange)
 	return http1_header_has_token(&exchange->head.headers, "Upgrade", "websocket");
 }
 
+/* In the real server's order: who asks for events and an upgrade gets events. */
+static void answer_get(
+	struct services *sv, struct http_exchange *exchange, struct principal *principal)
+{
+	if (attach_wants_events(exchange)) {
+		attach_events(sv, exchange, principal);
+	} else if (is_upgrade(exchange)) {
+		upgrade_start(sv, exchange, principal);
+	} else {
+		attach_poll(sv, exchange, principal);
+	}
+}
+
 static void answer_hub(
 	struct services *sv, struct http_exchange *exchange, struct principal *principal)
 {
-	if (exchange->head.method == HTTP1_GET && is_upgrade(exchange)) {
-		upgrade_start(sv, exchange, principal);
-		return;
-	}
 	switch (exchange->head.method) {
 	case HTTP1_GET:
+		answer_get(sv, exchange, principal);
+		return;
 	case HTTP1_POST:
+		attach_post(sv, exchange, principal);
+		return;
 	case HTTP1_DELETE:
-		answer_without_transport(sv, exchange, principal);
+		attach_delete(sv, exchange, principal);
 		return;
 	default:
 		http_respond(exchange, 405, "text/plain", NULL, BYTES_NONE);
 	}
-}
-
-static bool has_id(struct http_exchange *exchange)
-{
-	struct bytes id = BYTES_NONE;
-	size_t count;
-	return target_query_get(exchange->query, "id", exchange->arena, &id, &count) == 0 &&
-	       id.len > 0;
 }
 
 /* Connects are counted before their tokens are verified, which is what costs. Other requests belong
@@ -157,7 +164,27 @@ static bool refuse_early(struct services *sv, struct http_exchange *exchange)
 	if (route_of(sv, exchange->path) == ROUTE_NEGOTIATE) {
 		return admission_is_early(sv, exchange, false);
 	}
-	return is_upgrade(exchange) && admission_is_early(sv, exchange, has_id(exchange));
+	return is_upgrade(exchange) &&
+	       admission_is_early(sv, exchange, request_id(exchange).len > 0);
+}
+
+/* Only POSTs to a connection that is there have a body that is read: negotiate is answered at once
+ * even if an announced body never comes. */
+enum http_decision hub_endpoint_head(
+	struct services *sv, struct http_exchange *exchange, size_t *body_max)
+{
+	if (exchange->head.method != HTTP1_POST || route_of(sv, exchange->path) != ROUTE_HUB) {
+		return HTTP_ANSWER_NOW;
+	}
+	struct principal *principal = NULL;
+	struct bytes token = find_token(exchange);
+	bool wanted = token.len > 0 &&
+		      principal_cache_verify(sv->principals, sv->verifier, token,
+			      clock_wall_ms(sv->clock), &principal, NULL) == 0 &&
+		      attach_wants_body(sv, exchange, principal);
+	principal_unref(&principal);
+	*body_max = attach_input_max(sv->conf);
+	return wanted ? HTTP_READ_BODY : HTTP_ANSWER_NOW;
 }
 
 void hub_endpoint_request(struct services *sv, struct http_exchange *exchange)

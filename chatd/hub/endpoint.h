@@ -10,6 +10,9 @@
 
 /* Whether a decoded path is one of the hub's (case does not matter, one trailing slash neither). */
 bool hub_endpoint_owns(const struct services *sv, struct bytes path);
+/* For struct http_handler, of such a request. */
+enum http_decision hub_endpoint_head(
+	struct services *sv, struct http_exchange *exchange, size_t *body_max);
 /* Answers such a request, now or later. */
 void hub_endpoint_request(struct services *sv, struct http_exchange *exchange);
 

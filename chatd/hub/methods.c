@@ -110,18 +110,22 @@ static const struct param refresh_token[] = {
 		.doc = "A new JSON Web Token of the same user."},
 };
 
+#define METHOD(text, operation, table) \
+	.name = text, .op = &operation, .params = table, .param_count = COUNT(table)
+
 static const struct hub_method methods[] = {
-	{"JoinRoom", &op_join_room, join_room, COUNT(join_room), false},
-	{"LeaveRoom", &op_leave_room, leave_room, COUNT(leave_room), false},
-	{"SendMessage", &op_post_message, send_text, COUNT(send_text), true},
-	{"SendMessage", &op_post_message, send_message, COUNT(send_message), true},
-	{"EditMessage", &op_message_edit, edit_message, COUNT(edit_message), false},
-	{"DeleteMessage", &op_message_delete, delete_message, COUNT(delete_message), false},
-	{"GetHistory", &op_get_history, get_history, COUNT(get_history), false},
-	{"Sync", &op_sync, sync_rooms, COUNT(sync_rooms), false},
-	{"RefreshToken", &op_refresh_token, refresh_token, COUNT(refresh_token), false},
+	{METHOD("JoinRoom", op_join_room, join_room)},
+	{METHOD("LeaveRoom", op_leave_room, leave_room)},
+	{METHOD("SendMessage", op_post_message, send_text), .ordered = true},
+	{METHOD("SendMessage", op_post_message, send_message), .ordered = true},
+	{METHOD("EditMessage", op_message_edit, edit_message)},
+	{METHOD("DeleteMessage", op_message_delete, delete_message)},
+	{METHOD("GetHistory", op_get_history, get_history)},
+	{METHOD("Sync", op_sync, sync_rooms)},
+	{METHOD("RefreshToken", op_refresh_token, refresh_token)},
 };
 
+#undef METHOD
 #undef ROOM
 #undef COUNT
 
@@ -137,17 +141,29 @@ static size_t distance(const struct hub_method *method, uint32_t count)
 					   : count - method->param_count;
 }
 
-const struct hub_method *hub_method_find(struct bytes name, uint32_t argument_count)
+/* The nearest row of the name, where it is nearer than nearest (NULL: any is). */
+static const struct hub_method *find_nearer(const struct hub_method *rows, size_t row_count,
+	struct bytes name, uint32_t argument_count, const struct hub_method *nearest)
 {
-	const struct hub_method *nearest = NULL;
-	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
-		if (!bytes_eq_nocase(bytes_str(methods[i].name), name)) {
+	for (size_t i = 0; i < row_count; i++) {
+		if (!bytes_eq_nocase(bytes_str(rows[i].name), name)) {
 			continue;
 		}
 		if (nearest == NULL ||
-			distance(&methods[i], argument_count) < distance(nearest, argument_count)) {
-			nearest = &methods[i];
+			distance(&rows[i], argument_count) < distance(nearest, argument_count)) {
+			nearest = &rows[i];
 		}
+	}
+	return nearest;
+}
+
+const struct hub_method *hub_method_find(struct bytes name, uint32_t argument_count)
+{
+	const struct hub_method *nearest = find_nearer(
+		methods, sizeof(methods) / sizeof(methods[0]), name, argument_count, NULL);
+	if (&hub_methods_own != NULL) {
+		nearest = find_nearer(
+			hub_methods_own.rows, hub_methods_own.count, name, argument_count, nearest);
 	}
 	return nearest;
 }

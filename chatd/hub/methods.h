@@ -15,7 +15,24 @@ struct hub_method {
 	/* Calls of it to one room may be under way together: their Completions keep the order of
 	 * the calls. The operation's params begin with the room's text. */
 	bool ordered;
+	/* What it emits are the items of a stream: it is called by a StreamInvocation, and its
+	 * result is not told. */
+	bool streams;
+	/* Its upload streams, in the order of streamIds: an item must be of the row's kind, and the
+	 * field at its offset is a (struct upload *). */
+	const struct param *uploads;
+	size_t upload_count;
+	/* What the table cannot say about the types of the arguments, asked when they are bound;
+	 * may change what is bound. false: they do not bind. NULL: it says all. */
+	bool (*fits)(void *params);
 };
+
+/* Rows that a program adds by linking them in, as tests/own does; chatd has none. */
+struct hub_method_set {
+	const struct hub_method *rows;
+	size_t count;
+};
+extern const struct hub_method_set hub_methods_own __attribute__((weak));
 
 /* The row for a name and a number of arguments; where the name is there with other numbers only,
  * the nearest row. NULL: no such method. */

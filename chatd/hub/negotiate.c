@@ -67,8 +67,11 @@ static void write_answer(struct buf *body, int version, const char *id, const ch
 	if (version > 0) {
 		json_write_member_text(body, "connectionToken", bytes_str(token));
 	}
-	buf_append_str(body, ",\"availableTransports\":[{\"transport\":\"WebSockets\","
-			     "\"transferFormats\":[\"Text\"]}]}");
+	buf_append_str(body,
+		",\"availableTransports\":["
+		"{\"transport\":\"WebSockets\",\"transferFormats\":[\"Text\",\"Binary\"]},"
+		"{\"transport\":\"ServerSentEvents\",\"transferFormats\":[\"Text\"]},"
+		"{\"transport\":\"LongPolling\",\"transferFormats\":[\"Text\",\"Binary\"]}]}");
 }
 
 void negotiate_answer(

@@ -1,5 +1,4 @@
-/* GET PATH with a WebSocket upgrade, and what other requests to PATH are told while there is no
- * other transport. */
+/* GET PATH with a WebSocket upgrade. */
 #ifndef CHATD_HUB_UPGRADE_H
 #define CHATD_HUB_UPGRADE_H
 
@@ -10,7 +9,5 @@
 /* Answers now or later; takes its own reference to principal. */
 void upgrade_start(
 	struct services *sv, struct http_exchange *exchange, struct principal *principal);
-void answer_without_transport(
-	struct services *sv, struct http_exchange *exchange, const struct principal *principal);
 
 #endif

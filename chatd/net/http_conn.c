@@ -15,7 +15,7 @@
 
 #define MAY(state) (1u << (state))
 
-static void set_state(struct http_conn *conn, enum http_conn_state state)
+void http_conn_set_state(struct http_conn *conn, enum http_conn_state state)
 {
 	static const uint8_t allowed[] = {
 		[HTTP_CONN_NEW] = MAY(HTTP_CONN_BODY) | MAY(HTTP_CONN_HANDLING) |
@@ -59,16 +59,19 @@ void http_conn_destroy(struct http_conn *conn)
 	struct exchange *x = conn->exchange;
 	bool handled = conn->state == HTTP_CONN_HANDLING;
 	conn->entered++;
-	set_state(conn, HTTP_CONN_CLOSED);
+	http_conn_set_state(conn, HTTP_CONN_CLOSED);
 	conn->server->count--;
 	loop_defer_cancel(&conn->go_on);
 	stream_close(&conn->stream);
 	buf_finish(&conn->in);
+	/* Not at once: who destroys it may stand in the middle of a list. */
+	http_written_lost(&conn->written, conn->server->params.loop);
 	conn->exchange = NULL;
 	if (x != NULL) {
 		x->conn = NULL;
 	}
 	if (x != NULL && handled) {
+		list_append(&conn->server->orphans, &x->node);
 		http_exchange_tell_gone(x);
 	} else if (x != NULL) {
 		http_exchange_destroy(x);
@@ -89,15 +92,16 @@ void http_conn_close_idle(struct http_conn *conn)
 	}
 }
 
-/* The answer is queued. A big one leaves under the eyes of the sweep, whatever comes next. */
-static void after_answer(struct http_conn *conn)
+/* A big answer, and one that somebody waits for, leave under the eyes of the sweep, whatever comes
+ * next. */
+void http_conn_go_ahead(struct http_conn *conn)
 {
-	if (stream_queued(conn->stream) > HTTP_WRITE_HIGH) {
-		set_state(conn, HTTP_CONN_WRITING);
+	if (stream_queued(conn->stream) > HTTP_WRITE_HIGH || conn->written != NULL) {
+		http_conn_set_state(conn, HTTP_CONN_WRITING);
 	} else if (conn->last) {
 		close_flushed(conn);
 	} else {
-		set_state(conn, HTTP_CONN_IDLE);
+		http_conn_set_state(conn, HTTP_CONN_IDLE);
 	}
 }
 
@@ -119,6 +123,7 @@ void http_conn_fail(struct http_conn *conn, int status, const char *text)
 	struct buf body = {NULL, 0, 0};
 	assert(conn->state != HTTP_CONN_HANDLING);
 	answer.content_type = fail_body(conn->server, status, text, &body);
+	answer.extra = status == 503 ? "Retry-After: 1\r\n" : NULL;
 	answer.body_len = body.len;
 	log_event(LOG_DEBUG, "request refused", LOG_STR("peer", conn->peer),
 		LOG_INT("status", status), LOG_STR("reason", text));
@@ -133,116 +138,18 @@ void http_conn_fail(struct http_conn *conn, int status, const char *text)
 	/* What was read and is not understood is of no use any more. */
 	buf_finish(&conn->in);
 	conn->last = true;
-	after_answer(conn);
-}
-
-/* ---- bodies ---- */
-
-static int body_store(struct exchange *x, struct bytes piece)
-{
-	if (piece.len > x->body_max - x->body_buf.len) {
-		return ERR_TOO_LARGE;
-	}
-	if (buf_try_reserve(&x->body_buf, piece.len) != 0) {
-		return ERR_NOMEM;
-	}
-	buf_append_bytes(&x->body_buf, piece);
-	return 0;
-}
-
-/* Takes what belongs to the body off the front of *input; stores it in BODY, else drops it. 0 where
- * the body is complete, ERR_AGAIN, or what http_conn_fail() is to say. */
-static int body_take(struct http_conn *conn, struct bytes *input)
-{
-	size_t before = input->len;
-	int err = 0;
-	while (err == 0 && !http1_body_done(&conn->body)) {
-		struct bytes piece = BYTES_NONE;
-		err = http1_body_feed(&conn->body, input, &piece);
-		if (err == 0 && conn->state == HTTP_CONN_BODY) {
-			err = body_store(conn->exchange, piece);
-		}
-	}
-	conn->body_got += before - input->len;
-	if (conn->state == HTTP_CONN_BODY && (err == 0 || err == ERR_AGAIN) &&
-		conn->body.left > conn->exchange->body_max - conn->exchange->body_buf.len) {
-		return ERR_TOO_LARGE; /* a chunk that says so before it comes */
-	}
-	if (conn->state == HTTP_CONN_DRAINING && conn->body_got > conn->server->limits.drain_max) {
-		return ERR_TOO_LARGE;
-	}
-	return err;
-}
-
-static void dispatch(struct http_conn *conn)
-{
-	const struct http_server_params *params = &conn->server->params;
-	struct exchange *x = conn->exchange;
-	set_state(conn, HTTP_CONN_HANDLING);
-	params->handler->on_request(params->ctx, &x->public);
-}
-
-/* After body_take() in BODY. */
-static bool body_arrived(struct http_conn *conn, int err)
-{
-	if (err == ERR_AGAIN) {
-		if (conn->ended) {
-			http_conn_destroy(conn);
-		}
-		return false;
-	}
-	if (err == ERR_TOO_LARGE) {
-		http_conn_fail(conn, 413, "The body is too large.");
-	} else if (err == ERR_NOMEM) {
-		http_conn_fail(conn, 503, "Out of memory.");
-	} else if (err != 0) {
-		http_conn_fail(conn, 400, conn->body.reason);
-	} else {
-		conn->exchange->public.body = buf_bytes(&conn->exchange->body_buf);
-		dispatch(conn);
-	}
-	return true;
-}
-
-/* After body_take() in DRAINING. */
-static bool body_drained(struct http_conn *conn, int err)
-{
-	if (err == ERR_AGAIN && !conn->ended) {
-		return false;
-	}
-	conn->last = conn->last || err != 0;
-	after_answer(conn);
-	return true;
-}
-
-static bool body_step(struct http_conn *conn, int err)
-{
-	return conn->state == HTTP_CONN_BODY ? body_arrived(conn, err) : body_drained(conn, err);
+	http_conn_go_ahead(conn);
 }
 
 /* ---- heads ---- */
 
-static void start_body(struct http_conn *conn)
+void http_conn_dispatch(struct http_conn *conn)
 {
 	const struct http_server_params *params = &conn->server->params;
 	struct exchange *x = conn->exchange;
-	const struct http1_request *head = &x->public.head;
-	enum http_decision decision = HTTP_READ_BODY;
-	http1_body_init(&conn->body, head->framing, head->content_length);
-	conn->body_got = 0;
-	if (params->handler->on_head != NULL) {
-		decision = params->handler->on_head(params->ctx, &x->public, &x->body_max);
-	}
-	if (decision == HTTP_ANSWER_NOW) {
-		dispatch(conn);
-	} else if (head->content_length > x->body_max) {
-		http_conn_fail(conn, 413, "The body is too large.");
-	} else {
-		if (head->expect_continue && conn->in.len == 0) {
-			stream_send_copy(conn->stream, BYTES_LIT("HTTP/1.1 100 Continue\r\n\r\n"));
-		}
-		set_state(conn, HTTP_CONN_BODY);
-	}
+	assert(conn->written == NULL);
+	http_conn_set_state(conn, HTTP_CONN_HANDLING);
+	params->handler->on_request(params->ctx, &x->public);
 }
 
 static void start_exchange(
@@ -258,9 +165,9 @@ static void start_exchange(
 	x->public.query = target.query;
 	x->public.authority = target.authority;
 	if (head->framing == HTTP1_BODY_NONE) {
-		dispatch(conn);
+		http_conn_dispatch(conn);
 	} else {
-		start_body(conn);
+		http_body_start(conn);
 	}
 }
 
@@ -284,7 +191,7 @@ static bool head_step(struct http_conn *conn)
 	if (conn->ended || (conn->in.len == 0 && conn->server->draining)) {
 		close_flushed(conn);
 	} else if (conn->in.len > 0 && conn->state == HTTP_CONN_IDLE) {
-		set_state(conn, HTTP_CONN_HEAD);
+		http_conn_set_state(conn, HTTP_CONN_HEAD);
 	} else if (conn->in.len == 0) {
 		/* Nobody knows how long it will wait. */
 		buf_finish(&conn->in);
@@ -293,6 +200,17 @@ static bool head_step(struct http_conn *conn)
 }
 
 /* ---- the machine ---- */
+
+/* Whether nothing can be written any more. What the peer has sent before is still served. */
+static bool write_step(struct http_conn *conn)
+{
+	if (!stream_is_broken(conn->stream)) {
+		return false;
+	}
+	http_written_tell(&conn->written, ERR_CLOSED);
+	http_conn_go_ahead(conn);
+	return true;
+}
 
 /* Uses what is in conn->in; whether there may be more to do. */
 static bool step(struct http_conn *conn)
@@ -309,11 +227,12 @@ static bool step(struct http_conn *conn)
 	case HTTP_CONN_DRAINING:
 		input = buf_bytes(&conn->in);
 		before = input.len;
-		err = body_take(conn, &input);
+		err = http_body_take(conn, &input);
 		buf_consume(&conn->in, before - input.len);
-		return body_step(conn, err);
-	case HTTP_CONN_HANDLING:
+		return http_body_step(conn, err);
 	case HTTP_CONN_WRITING:
+		return write_step(conn);
+	case HTTP_CONN_HANDLING:
 	case HTTP_CONN_CLOSED:
 		break;
 	}
@@ -356,9 +275,9 @@ void http_conn_answered(struct http_conn *conn, bool keep, bool body_unread)
 	conn->entered++;
 	conn->last = !keep;
 	if (keep && body_unread) {
-		set_state(conn, HTTP_CONN_DRAINING);
+		http_conn_set_state(conn, HTTP_CONN_DRAINING);
 	} else {
-		after_answer(conn);
+		http_conn_go_ahead(conn);
 	}
 	if (!inside && conn->state != HTTP_CONN_CLOSED) {
 		/* Not from within the handler's call. */
@@ -376,13 +295,13 @@ static void on_data(void *ctx, struct bytes data)
 	conn->entered++;
 	if (body && conn->in.len == 0) {
 		/* Straight from the reading buffer. */
-		int err = body_take(conn, &data);
+		int err = http_body_take(conn, &data);
 		if (err == ERR_AGAIN) {
 			leave(conn);
 			return;
 		}
 		buf_append_bytes(&conn->in, data);
-		body_step(conn, err);
+		http_body_step(conn, err);
 	} else {
 		buf_append_bytes(&conn->in, data);
 	}
@@ -409,18 +328,22 @@ static void on_end(void *ctx, int err)
 static void on_drain(void *ctx)
 {
 	struct http_conn *conn = ctx;
-	if (conn->state == HTTP_CONN_WRITING) {
-		conn->entered++;
-		after_answer(conn);
-		run(conn);
-		leave(conn);
+	if (stream_queued(conn->stream) > 0) {
+		return;
 	}
+	conn->entered++;
+	http_written_tell(&conn->written, stream_is_broken(conn->stream) ? ERR_CLOSED : 0);
+	if (conn->state == HTTP_CONN_WRITING) {
+		http_conn_go_ahead(conn);
+		run(conn);
+	}
+	leave(conn);
 }
 
 static const struct stream_events events = {on_data, on_end, on_drain};
 
 struct http_conn *http_conn_open(
-	struct http_server *server, int fd, const char *peer, struct bytes early)
+	struct http_server *server, int fd, const char *peer, struct buf *in)
 {
 	struct http_conn *conn = mem_zalloc(sizeof(*conn));
 	conn->server = server;
@@ -431,8 +354,9 @@ struct http_conn *http_conn_open(
 	list_append(&server->lists[HTTP_CONN_NEW], &conn->node);
 	server->count++;
 	conn->stream = stream_open(server->params.pool, fd, &events, conn);
-	if (early.len > 0) {
-		buf_append_bytes(&conn->in, early);
+	conn->in = *in;
+	buf_init(in);
+	if (conn->in.len > 0) {
 		loop_defer(server->params.loop, &conn->go_on, LOOP_GATHER);
 	}
 	return conn;

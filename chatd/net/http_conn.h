@@ -75,7 +75,8 @@ struct http_limits {
 	uint64_t body_grace_us; /* a body may take this long, and 1 s for each body_rate bytes */
 	uint64_t body_rate; /* bytes per second, at least 1 */
 	size_t bodies_max; /* bytes of all bodies that are being gathered or are with the handler;
-			      the request that passes it is answered 503. 0: no bound */
+			      the request that passes it, or says that it will, is answered 503
+			      with Retry-After. 0: no bound */
 	uint64_t send_stall_us; /* an answer that makes no progress for so long is given up */
 	size_t queue_max; /* bytes of all answers that wait to be read; beyond it the connection
 			     with the most is reset. 0: no bound */
@@ -83,7 +84,7 @@ struct http_limits {
 };
 
 /* Default head limits; body 128 KiB, drain 64 KiB, pipeline 16 KiB, header 15 s, idle 130 s, body
- * 5 s and 240 B/s, stall 10 s, no bound of the queues, sweep 500 ms. */
+ * 5 s and 240 B/s, stall 10 s, no bound of all bodies and queues, sweep 500 ms. */
 extern const struct http_limits http_limits_default;
 
 struct http_server_params {
@@ -130,16 +131,18 @@ void http_respond(struct http_exchange *exchange, int status, const char *conten
 void http_abort(struct http_exchange *exchange);
 
 /* The same with a body of chunks, of which references are taken and no bytes are copied: what was
- * encoded once for many. written (may be NULL) is called exactly once, never inside: with 0 when the
- * kernel has taken the whole answer, ERR_CLOSED when the connection broke or was given up before,
- * or the peer had gone already. http_server_destroy() calls those that are left. */
+ * encoded once for many. written (may be NULL) is called exactly once, from the loop, never inside
+ * this call: with 0 when the kernel has taken the whole answer, ERR_CLOSED when the connection
+ * broke or was given up before, or the peer had gone already. Where it is given, a request that was
+ * pipelined behind is looked at only after it was called. http_server_destroy() calls those that
+ * are left; where the exchange outlives the server, the loop's next turn does. */
 typedef void (*http_written_fn)(void *ctx, int err);
 void http_respond_chunks(struct http_exchange *exchange, int status, const char *content_type,
 	const char *extra, struct chunk *const *chunks, size_t count, http_written_fn written,
 	void *ctx);
 
-/* A connection on its way to another thread: its socket, and what was read from it or is still to be
- * written to it. */
+/* A connection on its way to another thread: its socket, and what was read from it or is still to
+ * be written to it. */
 struct http_moved {
 	int fd;
 	char peer[HTTP_PEER_SIZE];
@@ -147,9 +150,11 @@ struct http_moved {
 	struct buf unsent; /* of answers to requests before it */
 };
 /* Takes the connection away from its server together with the request, which another server then
- * reads anew; ends the exchange. Only before anything of its body was used (on_head answered
- * HTTP_ANSWER_NOW, or there is none). ERR_CLOSED where the peer has gone, and the exchange is not
- * ended. */
+ * reads anew; ends the exchange, of which nothing is logged or counted. What was queued of earlier
+ * answers goes along; those of http_respond_chunks() that somebody waits for have left before.
+ * Errors, and the exchange is not ended: ERR_BAD_REQUEST where something of its body was used
+ * (on_head has to say HTTP_ANSWER_NOW), ERR_CLOSED where the connection has gone; one whose peer
+ * has only ended its side moves like any other. */
 int http_move(struct http_exchange *exchange, struct http_moved *ret_moved);
 /* Takes it over, on the server's thread: sends what is unsent, and reads what is unread. Frees both
  * buffers. */
@@ -164,6 +169,12 @@ void http_moved_drop(struct http_moved *moved);
  * ERR_BAD_REQUEST where a body is announced that was not read. */
 int http_upgrade(struct http_exchange *exchange, struct bytes head, struct stream **ret_stream,
 	struct buf *rest);
+
+/* Answers 200 with a body that the caller writes himself until he closes the stream, which ends it:
+ * the head is queued, what the peer has sent behind the request is dropped. For the rest as
+ * http_upgrade(). */
+int http_respond_endless(struct http_exchange *exchange, const char *content_type,
+	const char *extra, struct stream **ret_stream);
 
 /* gone(ctx) is called once when the peer vanishes or ends its side while the exchange is with the
  * handler, never from within this call (but in the same turn where it has gone already). The

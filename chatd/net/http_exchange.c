@@ -46,7 +46,7 @@ void http_answer_head(struct http_server *server, const struct http_answer *answ
 		http1_write_header(out, "Content-Type", bytes_str(answer->content_type));
 	}
 	/* RFC 9110 section 8.6: not with 204; with 304 it would speak of another answer. */
-	if (answer->status != 204 && answer->status != 304) {
+	if (answer->status != 204 && answer->status != 304 && !answer->endless) {
 		http1_write_header_u64(out, "Content-Length", answer->body_len);
 	}
 	if (!answer->keep) {
@@ -87,6 +87,7 @@ struct exchange *http_exchange_create(
 	buf_init(&conn->in);
 	buf_append_bytes(&conn->in, rest);
 	x->conn = conn;
+	x->server = conn->server;
 	x->loop = conn->server->params.loop;
 	x->body_max = conn->server->limits.body_max;
 	x->public.head = *head;
@@ -106,6 +107,10 @@ void http_exchange_destroy(struct exchange *exchange)
 	if (exchange->conn != NULL) {
 		exchange->conn->exchange = NULL;
 	}
+	if (exchange->server != NULL) {
+		exchange->server->bodies -= exchange->body_buf.len;
+	}
+	list_remove(&exchange->node);
 	loop_defer_cancel(&exchange->gone_defer);
 	buf_finish(&exchange->head_buf);
 	buf_finish(&exchange->body_buf);
@@ -159,20 +164,40 @@ static bool may_keep(const struct exchange *x, bool body_unread)
 	       (!head->expect_continue && head->content_length <= server->limits.drain_max);
 }
 
+/* What follows the head: bytes that are copied, or chunks that are shared; never both. */
+struct answer_body {
+	struct bytes bytes;
+	struct chunk *const *chunks;
+	size_t count;
+};
+
+static size_t answer_body_len(const struct answer_body *body)
+{
+	size_t len = body->bytes.len;
+	for (size_t i = 0; i < body->count; i++) {
+		len += body->chunks[i]->len;
+	}
+	return len;
+}
+
+/* body: NULL where only the head is sent. */
 static void send_answer(
-	struct http_conn *conn, const struct http_answer *answer, bool head_only, struct bytes body)
+	struct http_conn *conn, const struct http_answer *answer, const struct answer_body *body)
 {
 	struct buf head = {NULL, 0, 0};
 	http_answer_head(conn->server, answer, &head);
-	size_t body_len = head_only ? 0 : body.len;
-	struct chunk *chunk = chunk_create(head.len + body_len);
+	size_t copied = body != NULL ? body->bytes.len : 0;
+	struct chunk *chunk = chunk_create(head.len + copied);
 	memcpy(chunk_space(chunk), head.data, head.len);
-	if (body_len > 0) {
-		memcpy(chunk_space(chunk) + head.len, body.ptr, body_len);
+	if (copied > 0) {
+		memcpy(chunk_space(chunk) + head.len, body->bytes.ptr, copied);
 	}
 	stream_send(conn->stream, chunk);
 	chunk_unref(chunk);
 	buf_finish(&head);
+	for (size_t i = 0; body != NULL && i < body->count; i++) {
+		stream_send(conn->stream, body->chunks[i]);
+	}
 }
 
 /* A client that names its requests is told our name for this one, by which the log knows it. */
@@ -185,14 +210,16 @@ static const char *answered_id(const struct http_exchange *exchange, char id[HTT
 	return id;
 }
 
-void http_respond(struct http_exchange *exchange, int status, const char *content_type,
-	const char *extra, struct bytes body)
+/* written: NULL or who waits for it, taken over. */
+static void respond(struct exchange *x, int status, const char *content_type, const char *extra,
+	const struct answer_body *body, struct http_written *written)
 {
-	struct exchange *x = exchange_of(exchange);
+	const struct http1_request *head = &x->public.head;
 	struct http_conn *conn = x->conn;
 	assert(status >= 200 && status <= 599);
 	if (conn == NULL) {
 		http_log_answer(x, 0, 0);
+		http_written_lost(&written, x->loop);
 		http_exchange_destroy(x);
 		return;
 	}
@@ -201,18 +228,36 @@ void http_respond(struct http_exchange *exchange, int status, const char *conten
 	char id[HTTP_ID_SIZE];
 	struct http_answer answer = {
 		.status = status,
-		.minor = exchange->head.minor,
+		.minor = head->minor,
 		.keep = may_keep(x, body_unread),
 		.content_type = content_type,
-		.always = exchange->extra,
+		.always = x->public.extra,
 		.extra = extra,
-		.request_id = answered_id(exchange, id),
-		.body_len = empty ? 0 : body.len,
+		.request_id = answered_id(&x->public, id),
+		.body_len = empty ? 0 : answer_body_len(body),
 	};
 	http_log_answer(x, status, answer.body_len);
-	send_answer(conn, &answer, empty || exchange->head.method == HTTP1_HEAD, body);
+	send_answer(conn, &answer, empty || head->method == HTTP1_HEAD ? NULL : body);
 	http_exchange_destroy(x);
+	conn->written = written;
 	http_conn_answered(conn, answer.keep, body_unread);
+}
+
+void http_respond(struct http_exchange *exchange, int status, const char *content_type,
+	const char *extra, struct bytes body)
+{
+	const struct answer_body bytes = {.bytes = body};
+	respond(exchange_of(exchange), status, content_type, extra, &bytes, NULL);
+}
+
+void http_respond_chunks(struct http_exchange *exchange, int status, const char *content_type,
+	const char *extra, struct chunk *const *chunks, size_t count, http_written_fn written,
+	void *ctx)
+{
+	struct exchange *x = exchange_of(exchange);
+	const struct answer_body shared = {.chunks = chunks, .count = count};
+	struct http_written *waits = http_written_create(x->server, written, ctx);
+	respond(x, status, content_type, extra, &shared, waits);
 }
 
 void http_abort(struct http_exchange *exchange)
@@ -227,30 +272,68 @@ void http_abort(struct http_exchange *exchange)
 	}
 }
 
-int http_upgrade(struct http_exchange *exchange, struct bytes head, struct stream **ret_stream,
-	struct buf *rest)
+/* Whether the stream can be given away. */
+static int may_give_away(const struct http_exchange *exchange)
 {
-	struct exchange *x = exchange_of(exchange);
-	struct http_conn *conn = x->conn;
 	if (http_is_gone(exchange)) {
 		return ERR_CLOSED;
 	}
-	if (body_is_unread(x)) {
-		return ERR_BAD_REQUEST;
-	}
+	return body_is_unread(CONTAINER_OF(exchange, const struct exchange, public))
+		       ? ERR_BAD_REQUEST
+		       : 0;
+}
+
+static struct stream *give_away(struct exchange *x, int status, struct bytes head)
+{
+	struct http_conn *conn = x->conn;
 	struct stream *stream = conn->stream;
 	conn->stream = NULL;
 	if (head.len > 0) {
 		stream_send_copy(stream, head);
 	}
-	buf_append_bytes(rest, buf_bytes(&conn->in));
 	if (conn->paused) {
 		stream_resume(stream);
 	}
-	http_log_answer(x, 101, 0);
+	http_log_answer(x, status, 0);
 	http_exchange_destroy(x);
 	http_conn_destroy(conn);
-	*ret_stream = stream;
+	return stream;
+}
+
+int http_upgrade(struct http_exchange *exchange, struct bytes head, struct stream **ret_stream,
+	struct buf *rest)
+{
+	int err = may_give_away(exchange);
+	if (err == 0) {
+		struct exchange *x = exchange_of(exchange);
+		buf_append_bytes(rest, buf_bytes(&x->conn->in));
+		*ret_stream = give_away(x, 101, head);
+	}
+	return err;
+}
+
+int http_respond_endless(struct http_exchange *exchange, const char *content_type,
+	const char *extra, struct stream **ret_stream)
+{
+	struct exchange *x = exchange_of(exchange);
+	int err = may_give_away(exchange);
+	if (err != 0) {
+		return err;
+	}
+	char id[HTTP_ID_SIZE];
+	struct buf head = {NULL, 0, 0};
+	struct http_answer answer = {
+		.status = 200,
+		.minor = exchange->head.minor,
+		.content_type = content_type,
+		.always = exchange->extra,
+		.extra = extra,
+		.request_id = answered_id(exchange, id),
+		.endless = true,
+	};
+	http_answer_head(x->conn->server, &answer, &head);
+	*ret_stream = give_away(x, 200, buf_bytes(&head));
+	buf_finish(&head);
 	return 0;
 }
 

@@ -30,6 +30,7 @@ struct http_conn {
 	struct http_server *server;
 	struct stream *stream;
 	struct exchange *exchange; /* BODY and HANDLING */
+	struct http_written *written; /* WRITING and DRAINING: who waits for the answer to be out */
 	struct buf in; /* read and not used yet */
 	struct http1_parser parser;
 	struct http1_body body; /* BODY, DRAINING, and HANDLING where it is unread */
@@ -47,7 +48,9 @@ struct http_conn {
 /* What is behind a struct http_exchange; lives on its own arena. */
 struct exchange {
 	struct http_exchange public;
+	struct list_node node; /* on server->orphans when the connection has gone */
 	struct http_conn *conn; /* NULL when the connection has gone */
+	struct http_server *server; /* NULL when it has gone too */
 	struct loop *loop;
 	struct buf head_buf; /* raw_head and maybe more */
 	struct buf body_buf;
@@ -64,7 +67,10 @@ struct http_server {
 	struct http_server_params params;
 	struct http_limits limits;
 	struct list lists[HTTP_CONN_CLOSED];
+	struct list orphans; /* exchanges that are with the handler, without a connection */
+	struct list written; /* struct http_written that were not told yet */
 	size_t count;
+	size_t bodies; /* bytes in body_buf of all exchanges */
 	uint64_t last_id;
 	struct loop_timer *sweep;
 	bool draining;
@@ -74,9 +80,10 @@ struct http_server {
 
 /* ---- http_conn.c ---- */
 
-/* A connection in state NEW with the bytes that were read already. */
+/* A connection in state NEW that takes over the bytes that were read already. */
 struct http_conn *http_conn_open(
-	struct http_server *server, int fd, const char *peer, struct bytes early);
+	struct http_server *server, int fd, const char *peer, struct buf *in);
+void http_conn_set_state(struct http_conn *conn, enum http_conn_state state);
 /* Closes it at once; an exchange of the handler's is told. Frees it, unless it is in use up the
  * stack. */
 void http_conn_destroy(struct http_conn *conn);
@@ -87,6 +94,37 @@ void http_conn_close_idle(struct http_conn *conn);
 void http_conn_fail(struct http_conn *conn, int status, const char *text);
 /* After the answer to its exchange was queued: on to the next request, or to the end. */
 void http_conn_answered(struct http_conn *conn, bool keep, bool body_unread);
+
+/* Its request is complete, as far as the handler wants it: calls him. */
+void http_conn_dispatch(struct http_conn *conn);
+/* The answer is queued and its request was read: into the state that follows, or to the end. */
+void http_conn_go_ahead(struct http_conn *conn);
+
+/* ---- http_body.c ---- */
+
+/* The head announces a body: asks the handler, and for the body. */
+void http_body_start(struct http_conn *conn);
+/* Takes what belongs to the body off the front of *input; stores it in BODY, else (DRAINING) drops
+ * it. The result is for http_body_step(). */
+int http_body_take(struct http_conn *conn, struct bytes *input);
+/* What follows from it; whether there may be more to do. */
+bool http_body_step(struct http_conn *conn, int err);
+
+/* ---- http_written.c ---- */
+
+/* One that waits for an answer to be out; NULL where fn is. server may be NULL. */
+struct http_written *http_written_create(struct http_server *server, http_written_fn fn, void *ctx);
+/* Calls it and sets the pointer NULL, which it may be before. Not within what handlers call. */
+void http_written_tell(struct http_written **written, int err);
+/* The same with ERR_CLOSED, but later in this turn. */
+void http_written_lost(struct http_written **written, struct loop *loop);
+/* The same for all of a server, now. */
+void http_written_lose_all(struct http_server *server);
+
+/* ---- http_server.c ---- */
+
+/* A connection has come: deadlines are looked at from now on. */
+void http_server_arm(struct http_server *server);
 
 /* ---- http_exchange.c ---- */
 
@@ -108,6 +146,7 @@ struct http_answer {
 	const char *extra; /* or NULL */
 	const char *request_id; /* or NULL */
 	size_t body_len;
+	bool endless; /* the body ends with the connection: no length is told */
 };
 void http_answer_head(
 	struct http_server *server, const struct http_answer *answer, struct buf *out);

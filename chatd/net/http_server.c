@@ -64,13 +64,15 @@ static void sweep_bodies(struct http_server *server, enum http_conn_state state)
 	}
 }
 
-static void sweep_writing(struct http_server *server)
+/* Where an answer may wait to be read: it makes no progress, or never will. */
+static void sweep_stalled(struct http_server *server, enum http_conn_state state)
 {
 	uint64_t now = loop_now_us(server->params.loop);
-	LIST_FOREACH (&server->lists[HTTP_CONN_WRITING], node) {
+	LIST_FOREACH (&server->lists[state], node) {
 		struct http_conn *conn = CONTAINER_OF(node, struct http_conn, node);
 		uint64_t stalled = stream_stalled_since(conn->stream);
-		if (stalled != 0 && now - stalled >= server->limits.send_stall_us) {
+		if (stream_is_broken(conn->stream) ||
+			(stalled != 0 && now - stalled >= server->limits.send_stall_us)) {
 			stream_reset(&conn->stream);
 			http_conn_destroy(conn);
 		}
@@ -131,7 +133,8 @@ static void sweep(void *ctx)
 	sweep_ordered(server, HTTP_CONN_IDLE, limits->idle_timeout_us);
 	sweep_bodies(server, HTTP_CONN_BODY);
 	sweep_bodies(server, HTTP_CONN_DRAINING);
-	sweep_writing(server);
+	sweep_stalled(server, HTTP_CONN_DRAINING);
+	sweep_stalled(server, HTTP_CONN_WRITING);
 	bound_queues(server);
 	if (server->count > 0) {
 		loop_timer_set(server->sweep, limits->sweep_us);
@@ -149,6 +152,8 @@ struct http_server *http_server_create(const struct http_server_params *params)
 	for (size_t i = 0; i < HTTP_CONN_CLOSED; i++) {
 		list_init(&server->lists[i]);
 	}
+	list_init(&server->orphans);
+	list_init(&server->written);
 	server->sweep = loop_timer_create(params->loop, sweep, server);
 	return server;
 }
@@ -158,11 +163,21 @@ void http_server_set_limits(struct http_server *server, const struct http_limits
 	server->limits = *limits;
 }
 
-static void destroy_all(struct http_server *server, enum http_conn_state state)
+static void destroy_all(struct http_server *server)
 {
 	struct list_node *node;
-	while ((node = list_first(&server->lists[state])) != NULL) {
-		http_conn_destroy(CONTAINER_OF(node, struct http_conn, node));
+	for (size_t i = 0; i < HTTP_CONN_CLOSED; i++) {
+		while ((node = list_first(&server->lists[i])) != NULL) {
+			http_conn_destroy(CONTAINER_OF(node, struct http_conn, node));
+		}
+	}
+}
+
+static void forget_orphans(struct http_server *server)
+{
+	struct list_node *node;
+	while ((node = list_pop(&server->orphans)) != NULL) {
+		CONTAINER_OF(node, struct exchange, node)->server = NULL;
 	}
 }
 
@@ -171,9 +186,12 @@ void http_server_destroy(struct http_server **server)
 	if (*server == NULL) {
 		return;
 	}
-	for (size_t i = 0; i < HTTP_CONN_CLOSED; i++) {
-		destroy_all(*server, (enum http_conn_state)i);
+	/* A handler who is told that one has gone may answer another, which leaves its list. */
+	while ((*server)->count > 0) {
+		destroy_all(*server);
 	}
+	forget_orphans(*server);
+	http_written_lose_all(*server);
 	loop_timer_destroy(&(*server)->sweep);
 	free(*server);
 	*server = NULL;
@@ -187,7 +205,14 @@ void http_server_adopt(struct http_server *server, int fd, const char *peer)
 void http_server_adopt_early(
 	struct http_server *server, int fd, const char *peer, struct bytes early)
 {
-	http_conn_open(server, fd, peer, early);
+	struct buf in = {NULL, 0, 0};
+	buf_append_bytes(&in, early);
+	http_conn_open(server, fd, peer, &in);
+	http_server_arm(server);
+}
+
+void http_server_arm(struct http_server *server)
+{
 	if (!loop_timer_armed(server->sweep)) {
 		loop_timer_set(server->sweep, server->limits.sweep_us);
 	}

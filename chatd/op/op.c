@@ -8,6 +8,7 @@
 #include "chatd/op/limits.h"
 #include "chatd/op/op_log.h"
 #include "chatd/op/op_stats.h"
+#include "chatd/op/upload.h"
 #include "lib/base/err.h"
 #include "lib/base/map.h"
 #include "lib/metrics/metrics.h"
@@ -72,6 +73,7 @@ static void op_release(struct op *op)
 	if (op->def->release != NULL) {
 		op->def->release(op);
 	}
+	uploads_destroy(&op->uploads);
 	struct arena *arena = op->arena;
 	arena_destroy(&arena);
 }
@@ -88,6 +90,7 @@ struct op *op_create(struct services *sv, const struct op_def *def, struct arena
 	op->params = def->params_size > 0 ? arena_alloc(arena, def->params_size) : NULL;
 	op->state = def->state_size > 0 ? arena_alloc(arena, def->state_size) : NULL;
 	op->result = value_null;
+	list_init(&op->uploads);
 	return op;
 }
 
@@ -121,6 +124,25 @@ static void op_end(struct op *op, int err)
 	op_release(op);
 }
 
+/* Whether what goes on is for nobody, and may stop. */
+static bool op_is_void(const struct op *op)
+{
+	return op->abandoned && !op->committed;
+}
+
+/* What the step waits for is given up where that can be done; else it is awaited. */
+static void op_stop_waiting(struct op *op)
+{
+	struct op_wait *wait = op->wait;
+	if (wait != NULL) {
+		op->wait = NULL;
+		wait->give_up(wait);
+		op_resume(op, op->cancelled ? ERR_CANCELLED : ERR_CLOSED);
+	} else if (op->def->gone != NULL) {
+		op->def->gone(op);
+	}
+}
+
 /* Runs steps until one waits or the operation ends. */
 static void op_run(struct op *op)
 {
@@ -130,8 +152,8 @@ static void op_run(struct op *op)
 			op_end(op, 0);
 			return;
 		}
-		if (op->caller == NULL && !op->committed) {
-			op_end(op, ERR_CLOSED);
+		if (op_is_void(op)) {
+			op_end(op, op->cancelled ? 0 : ERR_CLOSED);
 			return;
 		}
 		if ((step->flags & OP_COMMIT) != 0) {
@@ -149,6 +171,9 @@ static void op_run(struct op *op)
 				continue;
 			}
 			op_set_phase(op, OP_WAITING);
+			if (op_is_void(op)) {
+				op_stop_waiting(op);
+			}
 			return;
 		}
 		if (next == OP_AGAIN) {
@@ -184,6 +209,7 @@ void op_start(
 void op_resume(struct op *op, int err)
 {
 	op->resume_err = err;
+	op->wait = NULL;
 	if (op->phase == OP_RUNNING) {
 		op->resumed = true;
 		return;
@@ -210,7 +236,15 @@ int op_fail(struct op *op, int err, const char *fmt, ...)
 	va_list ap;
 	va_start(ap, fmt);
 	op->message = arena_vprintf(op->arena, fmt, ap);
+	op->exception = NULL;
 	va_end(ap);
+	return err;
+}
+
+int op_fail_said(struct op *op, int err, const char *exception, const char *text)
+{
+	op->exception = exception;
+	op->message = arena_strdup(op->arena, text);
 	return err;
 }
 
@@ -218,6 +252,7 @@ int op_fail_limited(struct op *op, const char *what, uint64_t retry_us)
 {
 	op->retry_us = retry_us;
 	op->message = limits_text(op->arena, what, retry_us);
+	op->exception = NULL;
 	return ERR_RATE_LIMITED;
 }
 
@@ -228,15 +263,37 @@ void op_log_trouble(struct op *op, int err, const char *why)
 
 void op_emit(struct op *op, const struct value *item)
 {
-	if (op->caller != NULL && op->caller->events->emit != NULL) {
+	if (!op->abandoned && op->caller != NULL && op->caller->events->emit != NULL) {
 		op->caller->events->emit(op->caller, op, item);
 	}
 }
 
 bool op_congested(struct op *op)
 {
-	return op->caller != NULL && op->caller->events->congested != NULL &&
+	return !op->abandoned && op->caller != NULL && op->caller->events->congested != NULL &&
 	       op->caller->events->congested(op->caller, op);
+}
+
+void op_wait_on(struct op *op, struct op_wait *wait)
+{
+	assert(op->phase == OP_RUNNING && op->wait == NULL);
+	op->wait = wait;
+}
+
+bool op_waits_on(const struct op *op, const struct op_wait *wait)
+{
+	return op->wait == wait;
+}
+
+void op_cancel(struct op *op)
+{
+	if (op->cancelled || op->phase == OP_ENDED) {
+		return;
+	}
+	op->cancelled = op->abandoned = true;
+	if (op->phase == OP_WAITING) {
+		op_stop_waiting(op);
+	}
 }
 
 void op_caller_gone(struct op_caller *caller)
@@ -246,8 +303,9 @@ void op_caller_gone(struct op_caller *caller)
 		list_remove(node);
 		op->caller = NULL;
 		op->connection = NULL;
-		if (op->phase == OP_WAITING && op->def->gone != NULL) {
-			op->def->gone(op);
+		op->abandoned = true;
+		if (op->phase == OP_WAITING) {
+			op_stop_waiting(op);
 		}
 	}
 }

@@ -16,6 +16,7 @@
 #include "lib/value/value.h"
 
 struct op;
+struct op_ask;
 struct principal;
 
 /* What a step answers; negative: an error, which ends the operation (see op_fail). */
@@ -60,8 +61,9 @@ struct op_def {
 	size_t params_size; /* bytes at op->params */
 	void (*release)(
 		struct op *op); /* what is not on the arena, NULL: nothing; also after a failure */
-	/* The caller has gone while a step waits, and what it waits for may take for ever: may give
-	 * that up and call op_resume() in its stead. NULL: the answer is awaited. */
+	/* The caller has gone, or has withdrawn the operation, while a step waits, and what it
+	 * waits for may take for ever: may give that up and call op_resume() in its stead. NULL:
+	 * the answer is awaited. */
 	void (*gone)(struct op *op);
 	/* It lasts as long as its caller likes: never slow, and the node ends without it. */
 	bool endless;
@@ -75,20 +77,33 @@ struct op_def {
  */
 struct op_caller;
 struct op_caller_events {
-	/* Exactly once per operation, unless the caller went first. It may come inside op_start().
-	 * The operation and its arena live until it returns. err: 0 with op->result, or negative
-	 * with op->message. */
+	/* Exactly once per operation, unless the caller went first. It may come inside op_start()
+	 * and op_cancel(). The operation and its arena live until it returns. err: 0 with
+	 * op->result, or negative with op->message; 0 without a result for one that ended because
+	 * it was cancelled. */
 	void (*done)(struct op_caller *caller, struct op *op, int err);
 	/* An item of a streaming operation; the value lives on a scratch arena until it returns.
 	 * NULL where items are not taken. */
 	void (*emit)(struct op_caller *caller, struct op *op, const struct value *item);
 	/* Whether what was emitted piles up; where it answers true it will call op_resume(op, 0)
-	 * once, when there is room again. NULL: never. */
+	 * once, when there is room again. NULL: never. It may set op->wait (op_wait_on) and is then
+	 * told where nobody waits for that any longer. */
 	bool (*congested)(struct op_caller *caller, struct op *op);
+	/* Asks who stands behind the caller: see op_ask() in chatd/op/ask.h. NULL: there is nobody
+	 * to ask. */
+	int (*ask)(struct op_caller *caller, struct op_ask *ask, struct bytes target,
+		const struct value *arguments);
 };
 struct op_caller {
 	const struct op_caller_events *events;
 	struct list ops;
+};
+
+/* What a step waits for, where that can be given up. Embedded in it. */
+struct op_wait {
+	/* The operation waits no longer: it must not be resumed because of this. The runner goes on
+	 * with it in its own way. */
+	void (*give_up)(struct op_wait *wait);
 };
 
 /* Where an operation came in, for the log. */
@@ -114,12 +129,16 @@ struct op {
 	struct op_origin origin; /* set by the door before op_start() */
 	struct value result;
 	const char *message; /* of a failure; on the arena or constant */
+	const char *exception; /* of op_fail_said(), else NULL */
 	uint64_t retry_us; /* of ERR_RATE_LIMITED: it may be tried again after so long */
 	uint64_t expect_version; /* in: the caller changes what he saw in this version; 0: any */
 	uint64_t version; /* out: of what the result shows; 0: it has none */
 	bool created; /* out: something new is there now, and the result shows it */
+	struct list uploads; /* chatd/op/upload.h: released with it */
+	bool cancelled; /* out: the caller has withdrawn it */
 	/* The runner's own. */
 	struct list_node in_caller, in_list;
+	struct op_wait *wait; /* OP_WAITING: what for, NULL where it cannot be given up */
 	size_t step;
 	int resume_err;
 	enum op_phase {
@@ -128,6 +147,7 @@ struct op {
 		OP_ENDED, /* answered or dropped; being released */
 	} phase;
 	bool committed; /* the OP_COMMIT step was started */
+	bool abandoned; /* its caller has gone or has withdrawn it */
 	bool resumed; /* op_resume() came inside the step that then answers OP_WAIT */
 	bool told; /* its trouble stands in the log already */
 	struct op_time time;
@@ -146,6 +166,11 @@ void op_caller_init(struct op_caller *caller, const struct op_caller_events *eve
 /* The caller goes: its operations that have not committed end as soon as nothing is outstanding,
  * the others run on without it. */
 void op_caller_gone(struct op_caller *caller);
+
+/* The caller withdraws one of its operations: as if it had gone, but it is told of the end by done,
+ * with op->cancelled set; what is emitted until then is dropped. One that has committed runs on. It
+ * may end inside. Again, or for one that has ended in this turn: nothing happens. */
+void op_cancel(struct op *op);
 
 /* Makes an operation with an arena of its own or, where arena is not NULL, on that one (ownership
  * passes). params and state are zeroed. */
@@ -166,6 +191,11 @@ void op_resume(struct op *op, int err);
 int op_error(const struct op *op);
 /* Sets the message of a failure and gives err back: return op_fail(op, ERR_BAD_ROOM, "..."). */
 int op_fail(struct op *op, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* The failure is not of our own making: text is what somebody outside said (the producer of a
+ * stream, a client that was asked), and exception is what ASP.NET Core would call it. The hub door
+ * passes the text on as it is: that of a "HubException" to everyone, others with detailed errors
+ * only. exception: constant. Gives err back. */
+int op_fail_said(struct op *op, int err, const char *exception, const char *text);
 /* The same for ERR_RATE_LIMITED: what there is too much of ("too many calls"), and when it may be
  * tried again; doors with a place for it tell op->retry_us apart. */
 int op_fail_limited(struct op *op, const char *what, uint64_t retry_us);
@@ -178,5 +208,10 @@ void op_log_trouble(struct op *op, int err, const char *why);
 void op_emit(struct op *op, const struct value *item);
 /* Asked after emitting: true means that the step must answer OP_WAIT. */
 bool op_congested(struct op *op);
+
+/* For what steps wait on. The step is about to answer OP_WAIT. */
+void op_wait_on(struct op *op, struct op_wait *wait);
+/* Whether a step waits for this now. */
+bool op_waits_on(const struct op *op, const struct op_wait *wait);
 
 #endif

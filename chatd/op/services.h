@@ -12,6 +12,7 @@
 #include "lib/base/log.h"
 #include "lib/loop/mailbox.h"
 
+struct ask_ids;
 struct bars;
 struct bus;
 struct canary;
@@ -23,6 +24,7 @@ struct homes;
 struct http_server;
 struct jwt_verifier;
 struct limits;
+struct longpoll_pool;
 struct metrics;
 struct op_list;
 struct principal_cache;
@@ -52,6 +54,7 @@ struct services {
 	struct conns *conns; /* NULL on the main thread */
 	struct claims *claims; /* NULL on the main thread */
 	struct ws_pool *sockets; /* NULL on the main thread */
+	struct longpoll_pool *polls; /* NULL on the main thread */
 	struct http_server *http; /* NULL on the main thread */
 	struct codecs *codecs; /* of the process: chatd/conn/codecs.h */
 	struct rest *rest; /* NULL on the main thread: what the REST door keeps */
@@ -59,6 +62,7 @@ struct services {
 	struct principal_cache *principals;
 	struct canary *canary; /* of the process: asks the node as a client would */
 	struct bars *bars; /* of the process: who is kept out */
+	struct ask_ids *asks; /* of the process: questions to clients, chatd/hub/ask_ids.h */
 	struct server_control
 		*control; /* what the whole process is asked for: op/server_control.h */
 	uint64_t incarnation; /* of this process: in its connection tokens */

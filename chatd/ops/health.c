@@ -1,3 +1,4 @@
+#include "chatd/auth/jwt.h"
 #include "chatd/auth/principal.h"
 #include "chatd/op/canary.h"
 #include "chatd/op/tour.h"
@@ -104,17 +105,21 @@ static int report(struct op *op)
 {
 	struct health *state = op->state;
 	state->hub_err = op_error(op);
-	bool well = state->store_err == 0 && state->hub_err == 0;
+	bool keyless = jwt_verifier_waits(op->sv->verifier);
+	bool well = state->store_err == 0 && state->hub_err == 0 && !keyless;
 	put_status(op, !well ? "Unhealthy" : state->one_drains ? "Degraded" : "Healthy");
 	/* What is the matter is for those who run it. */
 	if (op->principal != NULL && op->principal->admin) {
-		struct value checks = value_object(op->arena, 2);
+		struct value checks = value_object(op->arena, 3);
 		value_put(&checks, "database",
 			value_str(state->store_err == 0 ? "Healthy" : err_code(state->store_err)));
 		value_put(&checks, "hub",
 			value_str(state->hub_err != 0 ? err_code(state->hub_err)
 				  : state->one_drains ? "draining"
 						      : "Healthy"));
+		if (keyless) {
+			value_put(&checks, "keys", value_str("unavailable"));
+		}
 		value_put(&op->result, "checks", checks);
 	}
 	return OP_DONE;
@@ -132,6 +137,10 @@ static int report_ready(struct op *op)
 	}
 	if (state->hub_err != 0) {
 		return op_fail(op, ERR_UNAVAILABLE, "the node does not answer on its own address");
+	}
+	if (jwt_verifier_waits(op->sv->verifier)) {
+		return op_fail(op, ERR_UNAVAILABLE,
+			"the keys of tokens have not been fetched yet (auth.jwks_url)");
 	}
 	return put_status(op, "Healthy");
 }

@@ -125,7 +125,7 @@ static struct outmsg *encode_page(struct op *op)
 {
 	struct history_replay *state = op->state;
 	struct outmsg_builder builder;
-	outmsg_begin(&builder, room_codecs());
+	outmsg_begin(&builder, op->sv->codecs);
 	struct arena *scratch = arena_create(2048);
 	for (size_t i = 0; i < state->page.count; i++) {
 		const struct message_row *row = &state->page.rows[i];

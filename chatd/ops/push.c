@@ -29,7 +29,7 @@ static struct outmsg *encode(struct op *op, struct bytes method, const struct va
 		.target = method,
 		.arguments = arguments != NULL ? *arguments : value_array(op->arena, 0),
 	};
-	return room_encode(&message);
+	return room_encode(op->sv->codecs, &message);
 }
 
 static int check_method(struct op *op, struct bytes method)

@@ -1,20 +1,10 @@
 #include "chatd/auth/bars.h"
 #include "chatd/auth/jwt.h"
 #include "chatd/conn/conn.h"
+#include "chatd/conn/renew.h"
 #include "chatd/ops/ops.h"
 #include "lib/base/clock.h"
 #include "lib/base/err.h"
-
-/* The new token may be used for this connection. */
-static int check_renewed(struct op *op, const struct principal *renewed)
-{
-	char why[BARS_WHY_SIZE];
-	if (!uuid_eq(&renewed->user_id, &op->principal->user_id)) {
-		return op_fail(op, ERR_FORBIDDEN, "the token is another user's");
-	}
-	int err = bars_check(op->sv->bars, renewed, why);
-	return err != 0 ? op_fail(op, err, "%s", why) : 0;
-}
 
 static int refresh(struct op *op)
 {
@@ -27,12 +17,12 @@ static int refresh(struct op *op)
 	if (err != 0) {
 		return op_fail(op, err, "%s", why);
 	}
-	err = check_renewed(op, renewed);
+	char barred[BARS_WHY_SIZE];
+	err = conn_renew(op->connection, renewed, barred);
 	if (err != 0) {
 		principal_unref(&renewed);
-		return err;
+		return op_fail(op, err, "%s", barred);
 	}
-	conn_set_principal(op->connection, renewed);
 	op->result = value_object(op->arena, 1);
 	value_put(&op->result, "expiresAt", value_time(renewed->expires_ms));
 	principal_unref(&renewed);

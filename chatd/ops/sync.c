@@ -116,6 +116,7 @@ static int reply(struct op *op)
 	const struct sync *sync = op->state;
 	const struct value *rooms = ((const struct sync_params *)op->params)->rooms;
 	op->result = value_object(op->arena, rooms->count);
+	op->result.dictionary = true;
 	for (uint32_t i = 0; i < rooms->count; i++) {
 		struct sync_room *room = &sync->rooms[i];
 		attach_settle(&room->result, &room->waiter);

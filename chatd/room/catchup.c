@@ -149,7 +149,7 @@ static void catchup_send(struct catchup *catchup)
 	struct outmsg_builder builder;
 	size_t i = 0;
 	catchup_note_gap(catchup, bound);
-	outmsg_begin(&builder, 1U << conn->codec->id);
+	outmsg_begin_single(&builder, conn->codec);
 	/* Escapes may make a row six times as long: what finds no room is read again later. */
 	while (i < page->count && page->rows[i].seq <= bound &&
 		(i == 0 || catchup_has_room(catchup, outmsg_size(&builder)))) {

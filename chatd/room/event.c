@@ -46,15 +46,10 @@ struct room_event *room_event_create(
 	return event;
 }
 
-unsigned room_codecs(void)
-{
-	return 1U << HUB_CODEC_JSON;
-}
-
-struct outmsg *room_encode(const struct hub_message *message)
+struct outmsg *room_encode(const struct codecs *codecs, const struct hub_message *message)
 {
 	struct outmsg_builder builder;
-	outmsg_begin(&builder, room_codecs());
+	outmsg_begin(&builder, codecs);
 	outmsg_add(&builder, message);
 	return outmsg_end(&builder);
 }

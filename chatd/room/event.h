@@ -49,8 +49,6 @@ struct room_event {
 struct room_event *room_event_create(
 	enum room_event_kind kind, const struct room_info *info, struct outmsg *msg);
 /* A message of one invocation, encoded for the codecs of this node. */
-struct outmsg *room_encode(const struct hub_message *message);
-/* The codecs that this node has connections for: a set of 1 << enum hub_codec_id. */
-unsigned room_codecs(void);
+struct outmsg *room_encode(const struct codecs *codecs, const struct hub_message *message);
 
 #endif

@@ -86,7 +86,7 @@ static void room_build(struct home_room *room, const struct message_row *row)
 		room->arena = arena_create(2048);
 	}
 	if (room->builder.count == 0) {
-		outmsg_begin(&room->builder, room_codecs());
+		outmsg_begin(&room->builder, room->sv->codecs);
 		room->first_seq = row->seq;
 	}
 	struct hub_message message = render_receive_message(room->arena, room->sv->store, row);
@@ -128,7 +128,7 @@ static void room_keep(struct home_room *room, const struct message_row *row, uin
 {
 	struct arena *arena = arena_create(0);
 	struct hub_message message = render_receive_message(arena, room->sv->store, row);
-	struct outmsg *msg = room_encode(&message);
+	struct outmsg *msg = room_encode(room->sv->codecs, &message);
 	feed_keep(&room->feed, row->seq, version, msg, row->content.len + 512);
 	arena_destroy(&arena);
 }

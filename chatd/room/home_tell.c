@@ -36,7 +36,8 @@ void home_tell_updated(struct services *sv, const struct room_row *row, bool cha
 	}
 	struct arena *arena = arena_create(0);
 	struct hub_message notice = render_room_updated(arena, row);
-	struct room_event *event = room_event_create(ROOM_UPDATED, &info, room_encode(&notice));
+	struct room_event *event =
+		room_event_create(ROOM_UPDATED, &info, room_encode(sv->codecs, &notice));
 	event->raised = raised && changed;
 	arena_destroy(&arena);
 	publish(sv, event);
@@ -52,21 +53,22 @@ void home_tell_deleted(struct services *sv, const struct uuid *id)
 	struct arena *arena = arena_create(0);
 	struct hub_message notice = render_room_deleted(arena, id);
 	struct room_info info = {.id = *id};
-	struct room_event *event = room_event_create(ROOM_DELETED, &info, room_encode(&notice));
+	struct room_event *event =
+		room_event_create(ROOM_DELETED, &info, room_encode(sv->codecs, &notice));
 	arena_destroy(&arena);
 	publish(sv, event);
 }
 
 /* ---- participants ---- */
 
-static struct outmsg *joined_encode(
-	const struct room_row *row, const struct uuid *user, bool invited)
+static struct outmsg *joined_encode(const struct services *sv, const struct room_row *row,
+	const struct uuid *user, bool invited)
 {
 	struct arena *arena = arena_create(0);
 	struct hub_message message =
 		invited ? render_room_created(arena, row)
 			: render_member_notice(arena, "UserJoined", user, &row->id);
-	struct outmsg *msg = room_encode(&message);
+	struct outmsg *msg = room_encode(sv->codecs, &message);
 	arena_destroy(&arena);
 	return msg;
 }
@@ -79,12 +81,12 @@ void home_tell_joined(struct services *sv, const struct room_row *row, const str
 	if (!change_begin(sv, &info)) {
 		return;
 	}
-	struct outmsg *msg = joined_encode(row, user, false);
+	struct outmsg *msg = joined_encode(sv, row, user, false);
 	struct room_event *told = room_event_create(ROOM_MEMBER_ADDED, &info, outmsg_ref(msg));
 	told->user = *user;
 	if (invited) {
 		outmsg_unref(&msg);
-		msg = joined_encode(row, user, true);
+		msg = joined_encode(sv, row, user, true);
 	}
 	struct room_event *bound = room_event_create(ROOM_MEMBER_BOUND, &info, msg);
 	bound->user = *user;
@@ -104,7 +106,7 @@ void home_tell_left(struct services *sv, const struct room_row *row, const struc
 	struct arena *arena = arena_create(0);
 	struct hub_message notice = render_member_notice(arena, "UserLeft", user, &info.id);
 	struct room_event *event =
-		room_event_create(ROOM_MEMBER_REMOVED, &info, room_encode(&notice));
+		room_event_create(ROOM_MEMBER_REMOVED, &info, room_encode(sv->codecs, &notice));
 	event->user = *user;
 	event->except = *except;
 	arena_destroy(&arena);

@@ -41,7 +41,7 @@ static void end_missing(struct local_room *room)
 {
 	struct arena *arena = arena_create(0);
 	struct hub_message notice = render_room_deleted(arena, &room->info.id);
-	struct outmsg *msg = room_encode(&notice);
+	struct outmsg *msg = room_encode(room->rooms->sv->codecs, &notice);
 	arena_destroy(&arena);
 	local_room_end(room, msg);
 	outmsg_unref(&msg);

@@ -33,6 +33,7 @@ static void put_body(struct arena *arena, struct value *out, const struct messag
 	}
 	struct value attachment;
 	if (row->attachment.len > 0 && json_read(arena, row->attachment, &attachment, NULL) == 0) {
+		attachment.dictionary = false; /* its names are ours: chatd/ops/posting.c */
 		value_put(out, "attachment", attachment);
 	}
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "chatd/auth/jwt.h"
+#include "chatd/run/key_source.h"
 #include "lib/base/err.h"
 #include "lib/base/ident.h"
 #include "lib/conf/conf.h"
@@ -93,8 +94,8 @@ static void join_list(struct buf *out, const struct conf_list *list)
 	}
 }
 
-int keys_load(const struct conf *conf, struct jwt_verifier **ret_verifier, bool *ret_made,
-	struct buf *why)
+int keys_load(const struct conf *conf, struct key_source *source,
+	struct jwt_verifier **ret_verifier, bool *ret_made, struct buf *why)
 {
 	char secret[SECRET_TEXT];
 	bool made = false;
@@ -106,6 +107,10 @@ int keys_load(const struct conf *conf, struct jwt_verifier **ret_verifier, bool 
 		.algorithms = buf_bytes(&algorithms),
 		.secret = bytes_str(conf->auth.jwt_secret),
 		.public_key = bytes_str(conf->auth.jwt_public_key),
+		.has_key_url = conf->auth.jwks_url[0] != '\0',
+		.keys = key_source_keys(source, conf),
+		.on_unknown_key = key_source_want,
+		.on_unknown_ctx = source,
 		.issuer = bytes_str(conf->auth.issuer),
 		.audience = buf_bytes(&audience),
 		.leeway_s = (int64_t)(conf->auth.leeway_us / 1000000),
@@ -113,7 +118,7 @@ int keys_load(const struct conf *conf, struct jwt_verifier **ret_verifier, bool 
 		.admin_role = bytes_str(conf->auth.admin_role),
 	};
 	int err = 0;
-	if (params.secret.len == 0 && params.public_key.len == 0) {
+	if (params.secret.len == 0 && params.public_key.len == 0 && !params.has_key_url) {
 		err = own_secret(conf, secret, &made, why);
 		params.secret = bytes_of(secret, sizeof(secret));
 	}

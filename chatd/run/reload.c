@@ -81,15 +81,15 @@ static int check_kept(const struct conf *fresh, struct buf *why)
 }
 
 static int make_applicable(const struct conf *running, struct conf *fresh,
-	struct jwt_verifier **ret_verifier, struct buf *why)
+	struct key_source *source, struct jwt_verifier **ret_verifier, struct buf *why)
 {
 	keep_unreloadable(running, fresh);
 	int err = check_kept(fresh, why);
-	return err != 0 ? err : keys_load(fresh, ret_verifier, NULL, why);
+	return err != 0 ? err : keys_load(fresh, source, ret_verifier, NULL, why);
 }
 
 int reload_read(const struct conf_load_params *params, const struct conf *running,
-	setting_visit_fn visit, void *ctx, struct conf **ret_fresh,
+	struct key_source *source, setting_visit_fn visit, void *ctx, struct conf **ret_fresh,
 	struct jwt_verifier **ret_verifier, struct buf *why)
 {
 	struct conf_report problems = {0};
@@ -103,7 +103,7 @@ int reload_read(const struct conf_load_params *params, const struct conf *runnin
 	}
 	changes_find(&changes, running, fresh);
 	if (ret_fresh != NULL) {
-		err = make_applicable(running, fresh, ret_verifier, why);
+		err = make_applicable(running, fresh, source, ret_verifier, why);
 	}
 	for (size_t i = 0; err == 0 && visit != NULL && i < changes.count; i++) {
 		visit(ctx, &changes.rows[i]);

@@ -8,10 +8,9 @@
 
 #define HUB_METHODS "GET, POST, DELETE"
 
-/* The hub reads no bodies: negotiate is answered at once even if an announced body never comes. */
 static enum http_decision on_head(void *ctx, struct http_exchange *exchange, size_t *body_max)
 {
-	return hub_endpoint_owns(ctx, exchange->path) ? HTTP_ANSWER_NOW
+	return hub_endpoint_owns(ctx, exchange->path) ? hub_endpoint_head(ctx, exchange, body_max)
 						      : rest_head(ctx, exchange, body_max);
 }
 

@@ -10,17 +10,18 @@
 #include "chatd/auth/jwt.h"
 #include "chatd/auth/limits.h"
 #include "chatd/control/control.h"
+#include "chatd/hub/ask_ids.h"
 #include "chatd/net/listener.h"
 #include "chatd/op/canary.h"
 #include "chatd/ops/ops.h"
 #include "chatd/run/bars_load.h"
 #include "chatd/run/gather.h"
 #include "chatd/run/metrics_door.h"
+#include "chatd/run/key_source.h"
 #include "chatd/run/keys.h"
 #include "chatd/run/lobby.h"
 #include "chatd/run/logging.h"
 #include "chatd/run/process.h"
-#include "chatd/run/reload.h"
 #include "chatd/run/watch.h"
 #include "chatd/run/worker.h"
 #include "lib/base/err.h"
@@ -49,51 +50,6 @@ static int exit_code(int err)
 	default:
 		return 1;
 	}
-}
-
-static int report(int err, const char *what, struct buf *why)
-{
-	log_event(LOG_ERROR, what, LOG_STR("why", why->len > 0 ? buf_cstr(why) : err_text(err)));
-	return err;
-}
-
-/* ---- reload ---- */
-
-static int control_reload(
-	void *ctx, bool apply, setting_visit_fn visit, void *visit_ctx, struct buf *why)
-{
-	struct server *server = ctx;
-	struct conf_load_params params = {
-		.path = server->params->config_path,
-		.environment = server->params->environment,
-	};
-	struct conf *fresh = NULL;
-	struct jwt_verifier *verifier = NULL;
-	int err = reload_read(&params, server->conf, visit, visit_ctx, apply ? &fresh : NULL,
-		apply ? &verifier : NULL, why);
-	if (err != 0 || !apply) {
-		return err;
-	}
-	conf_unref(&server->conf);
-	jwt_verifier_unref(&server->verifier);
-	server->conf = fresh;
-	server->verifier = verifier;
-	logging_reload(&server->logging, fresh);
-	for (unsigned i = 0; i <= server->worker_count; i++) {
-		worker_reload(server->workers[i], fresh, verifier);
-	}
-	log_event(LOG_INFO, "reloaded");
-	return 0;
-}
-
-static void on_hangup(void *ctx)
-{
-	struct buf why = {0};
-	int err = control_reload(ctx, true, NULL, NULL, &why);
-	if (err != 0) {
-		report(err, "reload refused, the old settings stay", &why);
-	}
-	buf_finish(&why);
 }
 
 /* ---- what operations ask of the process ---- */
@@ -186,6 +142,8 @@ static void make_workers(struct server *server)
 	unsigned count = server->worker_count = count_workers(server->conf);
 	server->limits = limits_create();
 	server->bars = bars_create();
+	server->asks = ask_ids_create();
+	codecs_init(&server->codecs, server->conf);
 	server->workers = mem_zalloc((count + 1) * sizeof(*server->workers));
 	server->boxes = mem_zalloc((count + 1) * sizeof(*server->boxes));
 	server->peers = mem_zalloc((count + 1) * sizeof(*server->peers));
@@ -201,6 +159,8 @@ static void make_workers(struct server *server)
 		.control = &server->control,
 		.limits = server->limits,
 		.bars = server->bars,
+		.asks = server->asks,
+		.codecs = &server->codecs,
 	};
 	random_bytes(&params.incarnation, sizeof(params.incarnation));
 	for (params.worker = 0; params.worker <= count; params.worker++) {
@@ -316,7 +276,7 @@ static void open_signals(struct server *server)
 	struct loop *loop = server->main->loop;
 	server->signals[0] = loop_signal_open(loop, SIGTERM, server_drain, server);
 	server->signals[1] = loop_signal_open(loop, SIGINT, server_drain, server);
-	server->signals[2] = loop_signal_open(loop, SIGHUP, on_hangup, server);
+	server->signals[2] = loop_signal_open(loop, SIGHUP, server_on_hangup, server);
 }
 
 static int start_workers(struct server *server)
@@ -356,7 +316,7 @@ static int server_start(struct server *server, bool *ret_made, struct buf *why)
 	process_raise_descriptors();
 	int err = process_make_state_dir(server->conf->server.state_dir, why);
 	if (err == 0) {
-		err = keys_load(server->conf, &server->verifier, ret_made, why);
+		err = keys_load(server->conf, server->key_source, &server->verifier, ret_made, why);
 	}
 	if (err == 0) {
 		err = server->waits ? ERR_UNAVAILABLE : open_store(server, why);
@@ -377,6 +337,7 @@ static int server_start(struct server *server, bool *ret_made, struct buf *why)
 		return err;
 	}
 	server_drain_prepare(server);
+	key_source_start(server->key_source, server->main, server->conf);
 	open_signals(server);
 	err = control_open(server->main, &server->control_door, why);
 	if (err == 0) {
@@ -400,7 +361,7 @@ static void set_control(struct server *server)
 		.stop = server_drain,
 		.ready = control_ready,
 		.stopping = control_stopping,
-		.reload = control_reload,
+		.reload = server_reload,
 		.listening = control_listening,
 		.uptime_us = control_uptime,
 		.log_ring = server->logging.ring,
@@ -426,7 +387,7 @@ static bool run_once(struct server *server, int *ret_err)
 	} else if (err == ERR_CANCELLED) {
 		err = 0;
 	} else {
-		report(err, "cannot start", &why);
+		server_report(err, "cannot start", &why);
 	}
 	if (err == 0 && !server->again) {
 		log_event(LOG_INFO, "stopped");
@@ -453,11 +414,13 @@ int server_run(const struct server_params *params, struct conf *conf)
 		.started_us = clock_mono_us(&clock_system),
 	};
 	int err;
+	server.key_source = key_source_create(server_on_keys, &server);
 	ignore_signals();
 	while (run_once(&server, &err)) {
 		server = (struct server){
 			.params = params,
 			.conf = server.conf,
+			.key_source = server.key_source,
 			.listener = server.listener,
 			.listening = server.listening,
 			.started_us = server.started_us,
@@ -465,6 +428,7 @@ int server_run(const struct server_params *params, struct conf *conf)
 		};
 	}
 	listener_close(&server.listener);
+	key_source_destroy(&server.key_source);
 	buf_finish(&server.listening);
 	conf_unref(&server.conf);
 	return exit_code(err);

@@ -6,9 +6,11 @@
 #include "chatd/auth/jwt.h"
 #include "chatd/auth/limits.h"
 #include "chatd/control/control.h"
+#include "chatd/hub/ask_ids.h"
 #include "chatd/net/listener.h"
 #include "chatd/op/canary.h"
 #include "chatd/run/gather.h"
+#include "chatd/run/key_source.h"
 #include "chatd/run/metrics_door.h"
 #include "chatd/run/server_state.h"
 #include "chatd/run/watch.h"
@@ -184,6 +186,7 @@ static void stop_workers(struct server *server)
 void server_finish(struct server *server)
 {
 	logging_detach(&server->logging);
+	key_source_stop(server->key_source);
 	control_close(&server->control_door);
 	metrics_door_close(&server->metrics_door);
 	for (size_t i = 0; i < sizeof(server->signals) / sizeof(server->signals[0]); i++) {
@@ -193,6 +196,7 @@ void server_finish(struct server *server)
 	stop_workers(server);
 	limits_destroy(&server->limits);
 	bars_destroy(&server->bars);
+	ask_ids_destroy(&server->asks);
 	free(server->workers);
 	free(server->boxes);
 	free(server->peers);

@@ -1,9 +1,10 @@
-/* The process as a whole, for server.c and server_end.c only. */
+/* The process as a whole, for server.c, server_reload.c and server_end.c only. */
 #ifndef CHATD_RUN_SERVER_STATE_H
 #define CHATD_RUN_SERVER_STATE_H
 
 #include <pthread.h>
 
+#include "chatd/conn/codecs.h"
 #include "chatd/op/server_control.h"
 #include "chatd/run/logging.h"
 #include "chatd/run/server.h"
@@ -22,6 +23,7 @@ struct server {
 	const struct server_params *params;
 	struct conf *conf; /* of the present start; the next one goes on with it */
 	struct jwt_verifier *verifier;
+	struct key_source *key_source; /* of all starts */
 	struct store *store;
 	struct link_trouble {
 		pthread_mutex_t lock;
@@ -29,6 +31,8 @@ struct server {
 	} link_trouble; /* of its connections */
 	struct limits *limits;
 	struct bars *bars;
+	struct ask_ids *asks;
+	struct codecs codecs;
 	struct canary *canary;
 	struct worker **workers; /* worker_count + 1, the main thread's last */
 	struct mailbox **boxes;
@@ -52,6 +56,18 @@ struct server {
 };
 
 void server_set_state(struct server *server, enum server_state state);
+
+/* ---- server_reload.c ---- */
+
+/* Logs the error once; answers err. */
+int server_report(int err, const char *what, struct buf *why);
+/* As server_control's reload. */
+int server_reload(
+	void *server, bool apply, setting_visit_fn visit, void *visit_ctx, struct buf *why);
+/* SIGHUP. */
+void server_on_hangup(void *server);
+/* Other keys were fetched. */
+void server_on_keys(void *server);
 
 /* ---- server_end.c ---- */
 

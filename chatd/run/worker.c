@@ -9,6 +9,7 @@
 #include "chatd/bus/bus.h"
 #include "chatd/conn/claims.h"
 #include "chatd/conn/conns.h"
+#include "chatd/hub/attach.h"
 #include "chatd/hub/hub.h"
 #include "chatd/net/http_conn.h"
 #include "chatd/op/op.h"
@@ -16,6 +17,7 @@
 #include "chatd/room/home.h"
 #include "chatd/room/rooms.h"
 #include "chatd/run/router.h"
+#include "chatd/transport/longpoll.h"
 #include "chatd/transport/ws.h"
 #include "lib/conf/conf.h"
 #include "lib/loop/thread.h"
@@ -26,8 +28,6 @@
 #define PRINCIPALS_MAX 4096
 /* Kernel buffer of a client's socket: a slow reader's backlog is ours to see. */
 #define CLIENT_SNDBUF (128 * 1024)
-/* The longest WebSocket frame, in hub messages: clients may pack many records in one. */
-#define FRAME_MESSAGES 16
 /* Of a worker's answers over HTTP that wait to be read, at least. */
 #define HTTP_QUEUE_MIN ((size_t)8 * 1024 * 1024)
 
@@ -35,14 +35,21 @@ static void fill_ws_params(const struct conf *conf, struct ws_params *params)
 {
 	*params = (struct ws_params){
 		.close_timeout_us = conf->hub.close_timeout_us,
-		.max_frame = conf->hub.max_message_size * FRAME_MESSAGES,
+		.max_frame = attach_input_max(conf),
 	};
-	if (params->max_frame < 1024 * 1024) {
-		params->max_frame = 1024 * 1024;
-	}
 }
 
-/* Answers over HTTP may take a quarter of what hub connections may, but some large ones always. */
+static void fill_poll_params(const struct conf *conf, struct longpoll_params *params)
+{
+	*params = (struct longpoll_params){
+		.poll_timeout_us = conf->hub.poll_timeout_us,
+		.away_timeout_us = conf->limits.connect_timeout_us,
+		.close_timeout_us = conf->hub.close_timeout_us,
+	};
+}
+
+/* Answers over HTTP may take a quarter of what hub connections may, but some large ones always; and
+ * so may the bodies of requests. */
 static void fill_http_limits(const struct services *sv, struct http_limits *limits)
 {
 	const struct conf *conf = sv->conf;
@@ -51,6 +58,8 @@ static void fill_http_limits(const struct services *sv, struct http_limits *limi
 	if (limits->queue_max < HTTP_QUEUE_MIN) {
 		limits->queue_max = HTTP_QUEUE_MIN;
 	}
+	size_t body_max = attach_input_max(conf);
+	limits->bodies_max = limits->queue_max > body_max ? limits->queue_max : body_max;
 	limits->header_timeout_us = conf->limits.header_timeout_us;
 	limits->send_stall_us = conf->limits.send_stall_us;
 }
@@ -79,6 +88,8 @@ struct worker *worker_create(const struct worker_params *params)
 	sv->control = params->control;
 	sv->limits = params->limits;
 	sv->bars = params->bars;
+	sv->asks = params->asks;
+	sv->codecs = params->codecs;
 	sv->incarnation = params->incarnation;
 	sv->conf = conf_ref(params->conf);
 	sv->verifier = jwt_verifier_ref(params->verifier);
@@ -117,6 +128,9 @@ void worker_fill(struct worker *worker)
 	struct ws_params sockets;
 	fill_ws_params(sv->conf, &sockets);
 	sv->sockets = ws_pool_create(sv->loop, &sockets);
+	struct longpoll_params polls;
+	fill_poll_params(sv->conf, &polls);
+	sv->polls = longpoll_pool_create(sv->loop, &polls);
 	sv->rest = rest_create();
 	struct http_limits limits;
 	fill_http_limits(sv, &limits);
@@ -130,7 +144,7 @@ void worker_fill(struct worker *worker)
 		.handler = &router_handler,
 		.ctx = sv,
 	};
-	worker->http = http_server_create(&http);
+	sv->http = http_server_create(&http);
 }
 
 static void *worker_main(void *arg)
@@ -181,7 +195,7 @@ static void mail_send(struct worker_mail *mail, mail_fn run)
 static void adopt_run(struct mail *mail)
 {
 	struct worker_mail *adopt = mail_of(mail);
-	http_server_adopt(adopt->worker->http, adopt->fd, adopt->peer);
+	http_server_adopt(adopt->worker->sv.http, adopt->fd, adopt->peer);
 	free(adopt);
 }
 
@@ -205,9 +219,12 @@ static void reload_run(struct mail *mail)
 		struct ws_params sockets;
 		fill_ws_params(sv->conf, &sockets);
 		ws_pool_set_params(sv->sockets, &sockets);
+		struct longpoll_params polls;
+		fill_poll_params(sv->conf, &polls);
+		longpoll_pool_set_params(sv->polls, &polls);
 		struct http_limits limits;
 		fill_http_limits(sv, &limits);
-		http_server_set_limits(reload->worker->http, &limits);
+		http_server_set_limits(sv->http, &limits);
 	}
 	free(reload);
 }
@@ -225,7 +242,7 @@ static void drain_run(struct mail *mail)
 	struct worker_mail *drain = mail_of(mail);
 	struct services *sv = &drain->worker->sv;
 	sv->draining = true;
-	http_server_drain(drain->worker->http);
+	http_server_drain(sv->http);
 	conns_drain(sv->conns, drain->spread_us);
 	free(drain);
 }
@@ -275,7 +292,8 @@ size_t worker_busy(const struct worker *worker)
 	size_t busy = op_list_count(sv->ops);
 	if (!worker->is_main) {
 		busy += conns_count(sv->conns) + homes_pending(sv->homes) +
-			rooms_pending(sv->rooms) + ws_pool_closing(sv->sockets);
+			rooms_pending(sv->rooms) + ws_pool_closing(sv->sockets) +
+			longpoll_pool_closing(sv->polls);
 	}
 	return busy;
 }
@@ -286,9 +304,10 @@ void worker_close(struct worker *worker)
 	if (worker->is_main) {
 		return;
 	}
-	http_server_destroy(&worker->http);
+	http_server_destroy(&sv->http);
 	conns_abort_all(sv->conns);
 	ws_pool_destroy(&sv->sockets);
+	longpoll_pool_abort(sv->polls);
 	homes_stop(sv->homes);
 }
 
@@ -306,6 +325,7 @@ void worker_destroy(struct worker **worker)
 	}
 	struct services *sv = &gone->sv;
 	conns_destroy(&sv->conns);
+	longpoll_pool_destroy(&sv->polls);
 	claims_destroy(&sv->claims);
 	rest_destroy(&sv->rest);
 	rooms_destroy(&sv->rooms);

@@ -11,7 +11,6 @@
 struct worker {
 	struct services sv;
 	struct store *store; /* the whole one; sv.store is this thread's part */
-	struct http_server *http; /* NULL on the main thread */
 	struct metrics metrics;
 	pthread_t thread;
 	bool started;
@@ -31,6 +30,8 @@ struct worker_params {
 	struct server_control *control;
 	struct limits *limits;
 	struct bars *bars;
+	struct ask_ids *asks;
+	struct codecs *codecs;
 	uint64_t incarnation;
 };
 

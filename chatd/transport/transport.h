@@ -12,7 +12,9 @@
 /* How messages are wrapped for the way; a chunk is made for one of them. */
 enum transport_framing {
 	FRAMING_WS, /* a whole WebSocket frame */
+	FRAMING_SSE, /* a whole event */
 	FRAMING_RAW, /* hub records as they are */
+	FRAMING_COUNT,
 };
 
 struct transport;
@@ -29,14 +31,20 @@ struct transport_events {
 	 * first, and closes soon; nothing more is read. false, or NULL: it ends at once, with
 	 * on_end. */
 	bool (*on_closing)(void *ctx);
+	/* The other side asks for the end (DELETE): the owner closes, and says goodbye where he
+	 * can. */
+	void (*on_terminate)(void *ctx);
 	/* The send queue fell to half of what set_low() set, or became empty; only while
 	 * want_drain() says so. */
 	void (*on_drain)(void *ctx);
 };
 
 struct transport_ops {
-	const char *name; /* "WebSockets" */
+	const char *name; /* "WebSockets", as in the answer to negotiate */
 	enum transport_framing framing;
+	bool text_only; /* it carries no binary protocol */
+	bool inherent_keepalive; /* its requests show that the other side lives: no pings, and no
+				    silence is too long */
 	/* Queues; leaves at the end of the turn. */
 	void (*send)(struct transport *transport, struct chunk *chunk);
 	/* Orderly end after what is queued: the owner forgets it at once and hears nothing more; it
@@ -58,6 +66,8 @@ struct transport {
 	const struct transport_ops *ops;
 	const struct transport_events *events; /* NULL once the owner has gone */
 	void *ctx;
+	bool too_large; /* set by the owner before close(): what came was a message over the limit
+			 */
 };
 
 static inline void transport_own(

@@ -104,6 +104,9 @@ static void ws_watch_drain(struct ws *ws)
 static void ws_take_ping(struct ws *ws, struct bytes payload)
 {
 	if (stream_queued(ws->stream) <= PONG_QUEUE_MAX) {
+		/* An older one that still waits is not answered behind a newer one. */
+		ws->pong_due = false;
+		ws_watch_drain(ws);
 		ws_send_frame(ws, WS_PONG, payload);
 		return;
 	}
@@ -153,8 +156,12 @@ static void ws_end_reset(struct ws *ws, int err)
 static void ws_peer_close(struct ws *ws)
 {
 	const struct transport_events *events = ws->base.events;
-	if (ws->state == WS_OPEN && events != NULL && events->on_closing != NULL &&
-		events->on_closing(ws->base.ctx)) {
+	bool stays = ws->state == WS_OPEN && events->on_closing != NULL &&
+		     events->on_closing(ws->base.ctx);
+	if (ws->state == WS_ENDED) {
+		return; /* the owner has aborted it */
+	}
+	if (stays && ws->state == WS_OPEN) {
 		ws_set_state(ws, WS_LEFT);
 		return;
 	}

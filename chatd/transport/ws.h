@@ -24,7 +24,7 @@ void ws_pool_drop_closing(struct ws_pool *pool, size_t bytes);
 size_t ws_pool_closing(const struct ws_pool *pool);
 
 /* Takes over the stream. The owner sets itself with transport_own() and then calls ws_start() with
- * the bytes that came behind the upgrade's head. */
+ * the bytes that came behind the upgrade's head, which are unmasked in place. */
 struct transport *ws_open(struct ws_pool *pool, struct stream *stream);
 void ws_start(struct transport *transport, struct bytes early);
 

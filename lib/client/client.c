@@ -6,13 +6,13 @@
 
 #include "lib/base/err.h"
 #include "lib/client/client_private.h"
-#include "lib/hubproto/codec.h"
-#include "lib/hubproto/handshake.h"
+#include "lib/wire/ws.h"
 
 #define SECOND_US UINT64_C(1000000)
 #define OPEN_TIMEOUT_US (15 * SECOND_US)
 #define KEEPALIVE_US (15 * SECOND_US)
 #define SERVER_TIMEOUT_US (30 * SECOND_US)
+#define REQUEST_TIMEOUT_US (100 * SECOND_US)
 
 enum {
 	MAX_MESSAGE = 4 << 20,
@@ -26,9 +26,8 @@ static void client_free(struct client *c)
 {
 	calls_finish(&c->calls);
 	opening_cancel(&c->opening);
-	stream_close(&c->stream);
+	carrier_close(&c->carrier, 0);
 	loop_timer_destroy(&c->timer);
-	ws_reader_finish(&c->reader);
 	buf_finish(&c->in);
 	free(c);
 }
@@ -53,12 +52,12 @@ void client_set_state(struct client *c, enum client_state state)
 	c->state = state;
 }
 
-void client_end(struct client *c, int err, struct bytes text, bool allow_reconnect)
+void client_end(struct client *c, uint16_t code, int err, struct bytes text, bool allow_reconnect)
 {
 	client_set_state(c, CLIENT_ENDED);
 	loop_timer_cancel(c->timer);
 	opening_cancel(&c->opening);
-	stream_close_flushed(&c->stream, CLIENT_GOODBYE_US);
+	carrier_close(&c->carrier, code);
 	while (!c->closed && calls_fail_first(&c->calls, ERR_CLOSED, text)) {
 	}
 	if (!c->closed && c->events->on_close != NULL) {
@@ -66,33 +65,25 @@ void client_end(struct client *c, int err, struct bytes text, bool allow_reconne
 	}
 }
 
-static void client_end_str(struct client *c, int err, const char *text)
+static void client_time_out(struct client *c, const char *text)
 {
-	client_end(c, err, bytes_str(text), false);
+	client_end(c, 0, ERR_TIMEOUT, bytes_str(text), false);
 }
 
 /* ---- opening ---- */
 
-static void on_opened(
-	void *ctx, int err, struct bytes text, struct stream *stream, struct bytes rest)
+static void on_opened(void *ctx, int err, struct bytes text, struct carrier *carrier)
 {
 	struct client *c = ctx;
-	struct buf out = {0};
 	c->opening = NULL;
 	client_enter(c);
 	if (err != 0) {
-		client_end(c, err, text, false);
-		client_leave(c);
-		return;
-	}
-	client_set_state(c, CLIENT_HANDSHAKE);
-	c->stream = stream;
-	stream_set_owner(stream, &client_stream_events, c);
-	handshake_write_request(&out, &hub_codec_json, 1);
-	client_send_text(c, buf_bytes(&out));
-	buf_finish(&out);
-	if (rest.len > 0) {
-		client_receive(c, rest);
+		client_end(c, 0, err, text, false);
+	} else {
+		client_set_state(c, CLIENT_HANDSHAKE);
+		c->carrier = carrier;
+		carrier_set_owner(carrier, &client_carrier_events, c);
+		client_send_handshake(c);
 	}
 	client_leave(c);
 }
@@ -107,12 +98,12 @@ static void serve_timer(struct client *c)
 {
 	uint64_t now = loop_now_us(c->loop);
 	if (c->state != CLIENT_OPEN) {
-		client_end_str(c, ERR_TIMEOUT, "the server does not answer");
+		client_time_out(c, "the server does not answer");
 		return;
 	}
-	uint64_t silence = time_left(c->heard_us, c->server_timeout_us, now);
+	uint64_t silence = time_left(c->carrier->heard_us, c->server_timeout_us, now);
 	if (silence == 0) {
-		client_end_str(c, ERR_TIMEOUT, "the server has fallen silent");
+		client_time_out(c, "the server has fallen silent");
 		return;
 	}
 	if (time_left(c->pinged_us, c->keepalive_us, now) == 0) {
@@ -136,28 +127,51 @@ static uint64_t or_default(uint64_t n, uint64_t fallback)
 	return n != 0 ? n : fallback;
 }
 
-int client_open(struct loop *loop, struct stream_pool *pool, const struct client_options *options,
-	const struct client_events *events, void *ctx, struct client **ret_client)
+static struct client_options with_defaults(const struct client_options *options)
+{
+	struct client_options all = *options;
+	all.open_timeout_us = or_default(all.open_timeout_us, OPEN_TIMEOUT_US);
+	all.keepalive_us = or_default(all.keepalive_us, KEEPALIVE_US);
+	all.server_timeout_us = or_default(all.server_timeout_us, SERVER_TIMEOUT_US);
+	all.request_timeout_us = or_default(all.request_timeout_us, REQUEST_TIMEOUT_US);
+	all.max_message = or_default(all.max_message, MAX_MESSAGE);
+	all.max_queued = or_default(all.max_queued, MAX_QUEUED);
+	all.max_calls = all.max_calls != 0 ? all.max_calls : MAX_CALLS;
+	return all;
+}
+
+static struct client *client_create(struct loop *loop, const struct client_options *options,
+	const struct client_events *events, void *ctx)
 {
 	struct client *c = mem_zalloc(sizeof(*c));
 	c->loop = loop;
 	c->events = events;
 	c->ctx = ctx;
-	c->keepalive_us = or_default(options->keepalive_us, KEEPALIVE_US);
-	c->server_timeout_us = or_default(options->server_timeout_us, SERVER_TIMEOUT_US);
-	c->max_message = or_default(options->max_message, MAX_MESSAGE);
-	c->max_queued = or_default(options->max_queued, MAX_QUEUED);
-	c->max_calls = options->max_calls != 0 ? options->max_calls : MAX_CALLS;
+	c->codec = hub_codec_find(bytes_str(client_encoding_name(options->encoding)));
+	c->keepalive_us = options->keepalive_us;
+	c->server_timeout_us = options->server_timeout_us;
+	c->max_message = options->max_message;
+	c->max_queued = options->max_queued;
+	c->max_calls = options->max_calls;
 	calls_init(&c->calls);
-	/* Records have a limit, the frames that gather them need none. */
-	ws_reader_init(&c->reader, WS_CLIENT, INT64_MAX);
 	c->timer = loop_timer_create(loop, on_timer, c);
-	int err = opening_start(pool, options, on_opened, c, &c->opening);
+	return c;
+}
+
+int client_open(struct loop *loop, struct stream_pool *pool, const struct client_options *options,
+	const struct client_events *events, void *ctx, struct client **ret_client)
+{
+	const struct client_options all = with_defaults(options);
+	if (client_options_fault(options) != NULL) {
+		return ERR_USAGE;
+	}
+	struct client *c = client_create(loop, &all, events, ctx);
+	int err = opening_start(pool, &all, on_opened, c, &c->opening);
 	if (err != 0) {
 		client_free(c);
 		return err;
 	}
-	loop_timer_set(c->timer, or_default(options->open_timeout_us, OPEN_TIMEOUT_US));
+	loop_timer_set(c->timer, all.open_timeout_us);
 	*ret_client = c;
 	return 0;
 }
@@ -172,10 +186,7 @@ void client_close(struct client **client)
 	if (c->state == CLIENT_OPEN) {
 		client_send_message(c, &(struct hub_message){.type = HUB_CLOSE});
 	}
-	if (c->state == CLIENT_OPEN || c->state == CLIENT_HANDSHAKE) {
-		client_send_close(c);
-		stream_close_flushed(&c->stream, CLIENT_GOODBYE_US);
-	}
+	carrier_close(&c->carrier, WS_CODE_NORMAL);
 	opening_cancel(&c->opening);
 	loop_timer_cancel(c->timer);
 	c->closed = true;
@@ -192,14 +203,14 @@ static int client_call(
 	if (c->state != CLIENT_OPEN) {
 		return ERR_CLOSED;
 	}
-	hub_codec_json.write(&out, &(struct hub_message){.type = HUB_INVOCATION,
-					   .invocation_id = id,
-					   .target = target,
-					   .arguments = *arguments});
-	if (out.len + stream_queued(c->stream) > c->max_queued) {
+	c->codec->write(&out, &(struct hub_message){.type = HUB_INVOCATION,
+				      .invocation_id = id,
+				      .target = target,
+				      .arguments = *arguments});
+	if (out.len + c->carrier->ops->queued(c->carrier) > c->max_queued) {
 		err = ERR_BUSY;
 	} else {
-		client_send_text(c, buf_bytes(&out));
+		c->carrier->ops->send(c->carrier, buf_bytes(&out), c->codec->binary);
 	}
 	buf_finish(&out);
 	return err;
@@ -234,4 +245,9 @@ bool client_is_open(const struct client *client)
 uint32_t client_calls(const struct client *client)
 {
 	return client->calls.count;
+}
+
+enum client_transport client_transport(const struct client *client)
+{
+	return client->carrier != NULL ? client->carrier->ops->transport : CLIENT_TRANSPORT_AUTO;
 }

@@ -1,7 +1,7 @@
-/* A SignalR client: negotiate, WebSocket, hub protocol in JSON (protocols: TransportProtocols.md
- * and HubProtocol.md of ASP.NET Core). It serves one connection from its start to its end; who
- * wants to connect again makes a new one. All of it belongs to one thread; an idle client holds no
- * buffer. */
+/* A SignalR client: negotiate, a transport, the hub protocol in JSON or MessagePack (protocols:
+ * TransportProtocols.md and HubProtocol.md of ASP.NET Core). It serves one connection from its
+ * start to its end; who wants to connect again makes a new one. All of it belongs to one thread; an
+ * idle client holds no buffer. */
 #ifndef LIB_CLIENT_CLIENT_H
 #define LIB_CLIENT_CLIENT_H
 
@@ -28,11 +28,34 @@ struct client_events {
 	 * ERR_NOT_FOUND, ERR_RATE_LIMITED, ERR_UNAVAILABLE (the server refuses, or closed with an
 	 * error), ERR_TIMEOUT (in connecting, or the server fell silent), ERR_CLOSED (lost without
 	 * a goodbye), ERR_BAD_REQUEST (the server breaks the protocol), ERR_TOO_LARGE (it sends
-	 * more than max_message), ERR_NOT_SUPPORTED (it offers no WebSockets, or redirects). text:
-	 * a sentence about it for people, perhaps the server's own, may be empty; good until it
-	 * returns. allow_reconnect: the server asks to come again. */
+	 * more than max_message), ERR_NOT_SUPPORTED (it offers no transport that was asked for, or
+	 * redirects). text: a sentence about it for people, perhaps the server's own, may be empty;
+	 * good until it returns. allow_reconnect: the server asks to come again. */
 	void (*on_close)(void *ctx, int err, struct bytes text, bool allow_reconnect);
 };
+
+enum client_transport {
+	/* What the server offers, in the order below; where one does not come about, the next after
+	 * a new negotiate. */
+	CLIENT_TRANSPORT_AUTO,
+	CLIENT_TRANSPORT_WEBSOCKETS,
+	CLIENT_TRANSPORT_SSE, /* server-sent events, and POST the other way */
+	CLIENT_TRANSPORT_LONGPOLLING,
+	CLIENT_TRANSPORT_COUNT,
+};
+
+enum client_encoding {
+	CLIENT_ENCODING_JSON,
+	CLIENT_ENCODING_MESSAGEPACK, /* not over server-sent events, which are text */
+	CLIENT_ENCODING_COUNT,
+};
+
+/* "auto", "websockets", "sse", "longpolling"; "json", "messagepack". */
+const char *client_transport_name(enum client_transport transport);
+const char *client_encoding_name(enum client_encoding encoding);
+/* By these names, in any case. 0 or ERR_NOT_FOUND. */
+int client_transport_find(struct bytes name, enum client_transport *ret_transport);
+int client_encoding_find(struct bytes name, enum client_encoding *ret_encoding);
 
 /* Zero in a number stands for the default. Texts are copied. */
 struct client_options {
@@ -42,11 +65,17 @@ struct client_options {
 	/* Path of the hub behind a unix: address; empty: "/chathub". */
 	struct bytes unix_path;
 	struct bytes token; /* bearer token, or empty */
-	/* WebSocket at once; without it the connection's id is negotiated first. */
+	enum client_transport transport;
+	enum client_encoding encoding;
+	/* WebSocket at once; without it the connection's id is negotiated first. The other
+	 * transports can not do without. */
 	bool skip_negotiation;
 	uint64_t open_timeout_us; /* from the start to the end of the handshake: 15 s */
+	/* Not with long polling, where the polls keep alive: */
 	uint64_t keepalive_us; /* a Ping at this interval: 15 s */
 	uint64_t server_timeout_us; /* without a byte from the server: 30 s */
+	/* Answer to a poll or a POST: 100 s. */
+	uint64_t request_timeout_us;
 	size_t max_message; /* bytes of one record that comes in: 4 MiB */
 	size_t max_queued; /* bytes that wait to be sent, above it ERR_BUSY: 4 MiB */
 	uint32_t max_calls; /* calls under way, above it ERR_BUSY: 1024 */
@@ -59,16 +88,20 @@ struct client_options {
 typedef void (*client_done_fn)(
 	void *ctx, int err, struct bytes error_text, const struct value *result);
 
+/* A sentence, without final stop, about options that do not go together (MessagePack over
+ * server-sent events; no negotiation, but another transport than WebSockets), or NULL. */
+const char *client_options_fault(const struct client_options *options);
+
 /* Starts to connect on the pool's loop. events must outlive the client; ctx goes to all of them.
- * ERR_USAGE: the url is none of those above or the token has characters that no token has;
- * ERR_NOT_SUPPORTED: https; what stream_connect_start() answers. No event comes inside, and none
- * where it fails. */
+ * ERR_USAGE: the url is none of those above, the token has characters that no token has, or
+ * client_options_fault() has something to say; ERR_NOT_SUPPORTED: https; what
+ * stream_connect_start() answers. No event comes inside, and none where it fails. */
 int client_open(struct loop *loop, struct stream_pool *pool, const struct client_options *options,
 	const struct client_events *events, void *ctx, struct client **ret_client);
 
-/* Says goodbye where the connection stands (hub Close, WebSocket Close, then the end within 2 s
- * behind the caller's back) and frees it. No callback comes any more, neither events nor answers of
- * calls under way. Safe inside callbacks. NULL is accepted. */
+/* Says goodbye where the connection stands (hub Close, then WebSocket Close or DELETE, then the end
+ * within 2 s behind the caller's back: stream_pool_lingering()) and frees it. No callback comes any
+ * more, neither events nor answers of calls under way. Safe inside callbacks. NULL is accepted. */
 void client_close(struct client **client);
 
 /* Calls a method. arguments: an array, only looked at inside. done comes exactly once, never
@@ -82,6 +115,8 @@ int client_send(struct client *client, struct bytes target, const struct value *
 bool client_is_open(const struct client *client);
 /* Calls without an answer so far. */
 uint32_t client_calls(const struct client *client);
+/* The transport it has got, never CLIENT_TRANSPORT_AUTO once it is open. */
+enum client_transport client_transport(const struct client *client);
 
 /* The stable code in the text of a hub error, such as "not_a_member" in "An unexpected error
  * occurred invoking 'SendMessage' on the server. HubException: not_a_member: ...", or empty; a view

@@ -1,47 +1,30 @@
 #include "lib/client/client_private.h"
 
 #include "lib/base/err.h"
-#include "lib/base/ident.h"
-#include "lib/hubproto/codec.h"
 #include "lib/hubproto/handshake.h"
-
-/* What we owe a server that asks and asks but takes no answer: so many bytes beyond max_queued. */
-enum { ANSWERS_MAX = 64 * 1024 };
+#include "lib/wire/ws.h"
 
 /* ---- sending ---- */
 
-static void send_frame(struct client *c, enum ws_opcode opcode, struct bytes payload)
+static void send_bytes(struct client *c, struct bytes payload, bool binary)
 {
-	uint8_t mask[4];
-	struct chunk *chunk = chunk_create(ws_header_size(payload.len, true) + payload.len);
-	char *space = chunk_space(chunk);
-	random_bytes(mask, sizeof(mask));
-	size_t head = ws_write_header(space, opcode, true, payload.len, mask);
-	if (payload.len > 0) {
-		memcpy(space + head, payload.ptr, payload.len);
-		ws_mask(space + head, payload.len, mask, 0);
-	}
-	stream_send(c->stream, chunk);
-	chunk_unref(chunk);
+	c->carrier->ops->send(c->carrier, payload, binary);
 }
 
-static void send_close_code(struct client *c, uint16_t code)
+/* Text whatever follows. */
+void client_send_handshake(struct client *c)
 {
-	char payload[WS_CONTROL_MAX];
-	size_t len = ws_write_close(payload, code, BYTES_NONE);
-	send_frame(c, WS_CLOSE, bytes_of(payload, len));
-}
-
-void client_send_text(struct client *c, struct bytes payload)
-{
-	send_frame(c, WS_TEXT, payload);
+	struct buf out = {0};
+	handshake_write_request(&out, c->codec, 1);
+	send_bytes(c, buf_bytes(&out), false);
+	buf_finish(&out);
 }
 
 void client_send_message(struct client *c, const struct hub_message *message)
 {
 	struct buf out = {0};
-	hub_codec_json.write(&out, message);
-	send_frame(c, WS_TEXT, buf_bytes(&out));
+	c->codec->write(&out, message);
+	send_bytes(c, buf_bytes(&out), c->codec->binary);
 	buf_finish(&out);
 }
 
@@ -51,18 +34,12 @@ void client_send_ping(struct client *c)
 	c->pinged_us = loop_now_us(c->loop);
 }
 
-void client_send_close(struct client *c)
-{
-	send_close_code(c, WS_CODE_NORMAL);
-}
-
 /* ---- the end ---- */
 
 /* The server breaks the protocol. */
 static void client_refuse(struct client *c, int err, uint16_t code, const char *text)
 {
-	send_close_code(c, code);
-	client_end(c, err, bytes_str(text), false);
+	client_end(c, code, err, bytes_str(text), false);
 }
 
 /* Whether records that come are still of interest. */
@@ -74,11 +51,11 @@ static bool client_alive(const struct client *c)
 /* Whether there is room for an answer to the server; where there is none the connection ends. */
 static bool client_may_answer(struct client *c)
 {
-	size_t queued = stream_queued(c->stream);
-	if (queued <= c->max_queued || queued - c->max_queued <= ANSWERS_MAX) {
+	size_t queued = c->carrier->ops->queued(c->carrier);
+	if (queued <= c->max_queued || queued - c->max_queued <= CARRIER_ANSWERS_MAX) {
 		return true;
 	}
-	client_end(c, ERR_CLOSED, BYTES_LIT("the server takes no answers"), false);
+	client_end(c, 0, ERR_CLOSED, BYTES_LIT("the server takes no answers"), false);
 	return false;
 }
 
@@ -103,8 +80,7 @@ static void on_invocation(struct client *c, const struct hub_message *message)
 
 static void on_hub_close(struct client *c, const struct hub_message *message)
 {
-	client_send_close(c);
-	client_end(c, message->error.len > 0 ? ERR_UNAVAILABLE : 0, message->error,
+	client_end(c, WS_CODE_NORMAL, message->error.len > 0 ? ERR_UNAVAILABLE : 0, message->error,
 		message->allow_reconnect);
 }
 
@@ -134,10 +110,14 @@ static void on_handshake(struct client *c, struct arena *arena, struct bytes rec
 		return;
 	}
 	client_set_state(c, CLIENT_OPEN);
-	/* It also arms the server's own watch over us. */
-	client_send_ping(c);
-	loop_timer_set(c->timer,
-		c->keepalive_us < c->server_timeout_us ? c->keepalive_us : c->server_timeout_us);
+	loop_timer_cancel(c->timer);
+	if (!c->carrier->ops->inherent_keepalive) {
+		/* It also arms the server's own watch over us. */
+		client_send_ping(c);
+		loop_timer_set(c->timer, c->keepalive_us < c->server_timeout_us
+						 ? c->keepalive_us
+						 : c->server_timeout_us);
+	}
 	if (c->events->on_open != NULL) {
 		c->events->on_open(c->ctx);
 	}
@@ -151,7 +131,7 @@ static void on_record(struct client *c, struct arena *arena, struct bytes record
 		on_handshake(c, arena, record);
 		return;
 	}
-	int err = hub_codec_json.read(arena, record, &message, &why);
+	int err = c->codec->read(arena, record, &message, &why);
 	if (err != 0) {
 		client_refuse(c, err == ERR_NOMEM ? ERR_TOO_LARGE : err, WS_CODE_NORMAL, why);
 		return;
@@ -165,13 +145,18 @@ static void on_records(struct client *c, struct bytes *input)
 	struct arena *arena = arena_create(0);
 	struct bytes record;
 	while (client_alive(c) && input->len > 0) {
-		int err = hub_codec_json.next_record(input, c->max_message, &c->scanned, &record);
+		/* The handshake is one record of JSON, whatever follows. */
+		const struct hub_codec *codec =
+			c->state == CLIENT_HANDSHAKE ? &hub_codec_json : c->codec;
+		int err = codec->next_record(input, c->max_message, &c->scanned, &record);
 		if (err == ERR_AGAIN) {
 			break;
 		}
 		if (err != 0) {
-			client_refuse(
-				c, err, WS_CODE_TOO_BIG, "the server sent too long a message");
+			bool long_one = err == ERR_TOO_LARGE;
+			client_refuse(c, err, long_one ? WS_CODE_TOO_BIG : WS_CODE_NORMAL,
+				long_one ? "the server sent too long a message"
+					 : "the server sent a malformed message");
 			break;
 		}
 		on_record(c, arena, record);
@@ -213,76 +198,43 @@ static void on_payload(struct client *c, struct bytes payload)
 	}
 }
 
-/* ---- the WebSocket ---- */
+/* ---- the carrier ---- */
 
-/* Without a hub Close before it. */
-static void on_ws_close(struct client *c, const struct ws_event *event)
-{
-	client_send_close(c);
-	if (event->code == WS_CODE_NORMAL && c->state == CLIENT_OPEN) {
-		client_end(c, 0, event->payload, false);
-		return;
-	}
-	client_end(c, ERR_CLOSED,
-		event->payload.len > 0 ? event->payload
-				       : BYTES_LIT("the server closed the connection"),
-		false);
-}
-
-static void on_ws_event(struct client *c, const struct ws_event *event)
-{
-	switch (event->type) {
-	case WS_EVENT_DATA:
-		if (event->opcode != WS_TEXT) {
-			client_refuse(c, ERR_BAD_REQUEST, WS_CODE_UNSUPPORTED,
-				"the server sent binary data");
-		} else if (event->payload.len > 0) {
-			on_payload(c, event->payload);
-		}
-		break;
-	case WS_EVENT_PING:
-		if (client_may_answer(c)) {
-			send_frame(c, WS_PONG, event->payload);
-		}
-		break;
-	case WS_EVENT_PONG:
-		break;
-	case WS_EVENT_CLOSE:
-		on_ws_close(c, event);
-		break;
-	case WS_EVENT_ERROR:
-		send_close_code(c, event->code);
-		client_end(c, ERR_BAD_REQUEST, event->payload, false);
-		break;
-	}
-}
-
-void client_receive(struct client *c, struct bytes data)
-{
-	/* The reader writes into its input only to unmask, and what servers send is not masked. */
-	char *at = (char *)(uintptr_t)data.ptr;
-	size_t len = data.len;
-	struct ws_event event;
-	client_enter(c);
-	c->heard_us = loop_now_us(c->loop);
-	while (client_alive(c) && ws_reader_next(&c->reader, &at, &len, &event) == 0) {
-		on_ws_event(c, &event);
-	}
-	client_leave(c);
-}
-
-static void on_data(void *ctx, struct bytes data)
-{
-	client_receive(ctx, data);
-}
-
-static void on_end(void *ctx, int err)
+static void on_payload_event(void *ctx, enum carrier_mark mark, struct bytes payload)
 {
 	struct client *c = ctx;
-	(void)err;
+	enum carrier_mark wanted = c->codec->binary ? CARRIER_BINARY : CARRIER_TEXT;
+	/* The answer to a handshake for a binary protocol may be marked as either. */
+	bool either = mark == CARRIER_UNMARKED ||
+		      (c->state == CLIENT_HANDSHAKE && wanted == CARRIER_BINARY);
 	client_enter(c);
-	client_end(c, ERR_CLOSED, BYTES_LIT("the connection was lost"), false);
+	if (mark == wanted || either) {
+		on_payload(c, payload);
+	} else {
+		client_refuse(c, ERR_BAD_REQUEST, WS_CODE_UNSUPPORTED,
+			mark == CARRIER_TEXT ? "the server sent text"
+					     : "the server sent binary data");
+	}
 	client_leave(c);
 }
 
-const struct stream_events client_stream_events = {.on_data = on_data, .on_end = on_end};
+static void on_carrier_end(void *ctx, int err, struct bytes text)
+{
+	struct client *c = ctx;
+	client_enter(c);
+	if (err == 0 && c->state != CLIENT_OPEN) {
+		err = ERR_CLOSED;
+		text = text.len > 0 ? text : BYTES_LIT("the server closed the connection");
+	}
+	client_end(c, 0, err, text, false);
+	client_leave(c);
+}
+
+/* It has started before it was ours. */
+static void on_start(void *ctx)
+{
+	(void)ctx;
+}
+
+const struct carrier_events client_carrier_events = {
+	.on_start = on_start, .on_payload = on_payload_event, .on_end = on_carrier_end};

@@ -1,232 +1,264 @@
 #include "lib/client/opening.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/base/err.h"
 #include "lib/client/client.h"
+#include "lib/client/destination.h"
+#include "lib/client/http_line.h"
 #include "lib/client/negotiate.h"
-#include "lib/wire/http1.h"
-#include "lib/wire/http1_body.h"
-#include "lib/wire/ws.h"
 
 /* Bytes of an answer to negotiate. */
 enum { BODY_MAX = 64 * 1024 };
 
+#define NO_SIGNALR "what answers there is no SignalR server"
+#define NOBODY "nobody answers at that address"
+
 enum opening_state {
-	OPENING_NEGOTIATE, /* connecting or connected for negotiate; no whole head yet */
-	OPENING_BODY, /* the body of negotiate's answer is read */
-	OPENING_UPGRADE, /* connecting or connected for the WebSocket; no whole head yet */
+	OPENING_NEGOTIATE, /* line is set, asking */
+	OPENING_TRANSPORT, /* carrier is set, not started */
 };
 
 struct opening {
 	enum opening_state state;
-	struct stream_pool *pool;
+	struct destination *destination;
 	opening_done_fn done;
 	void *ctx;
-	struct client_address address;
-	char *token;
-	char *id; /* negotiated, or NULL */
-	struct stream_connect *connect; /* while connecting */
-	struct stream *stream; /* while connected */
-	struct http1_parser parser;
-	struct http1_body body;
-	struct buf head; /* bytes of an unfinished head, and what came with it */
-	struct buf text; /* the body so far */
-	char key[WS_KEY_SIZE];
+	unsigned left; /* set of 1 << enum client_transport: not tried yet */
+	enum client_transport wanted; /* what the options say */
+	uint64_t attempt_us; /* for a transport behind which there is another one */
+	struct loop_timer *timer; /* in TRANSPORT, where there is another one */
+	struct http_line *line; /* NEGOTIATE */
+	struct buf body; /* of negotiate's answer so far */
+	struct carrier *carrier; /* TRANSPORT */
 };
 
-static void free_secret(char *text)
+static const struct {
+	const char *offer; /* in a sentence */
+	uint8_t formats; /* what it can carry */
+	int (*start)(struct destination *destination, const struct carrier_events *events,
+		void *ctx, struct carrier **ret_carrier);
+} ways[CLIENT_TRANSPORT_COUNT] = {
+	[CLIENT_TRANSPORT_AUTO] = {"transport", 0, NULL},
+	[CLIENT_TRANSPORT_WEBSOCKETS] = {"WebSockets", NEGOTIATE_TEXT | NEGOTIATE_BINARY,
+		client_ws_start},
+	[CLIENT_TRANSPORT_SSE] = {"server-sent events", NEGOTIATE_TEXT, client_sse_start},
+	[CLIENT_TRANSPORT_LONGPOLLING] = {"long polling", NEGOTIATE_TEXT | NEGOTIATE_BINARY,
+		client_poll_start},
+};
+
+static uint8_t format_of(const struct opening *o)
 {
-	if (text != NULL) {
-		mem_wipe(text, strlen(text));
-		free(text);
-	}
+	return o->destination->binary ? NEGOTIATE_BINARY : NEGOTIATE_TEXT;
 }
 
 static void opening_free(struct opening *o)
 {
-	stream_connect_cancel(&o->connect);
-	stream_close(&o->stream);
-	client_address_finish(&o->address);
-	free_secret(o->token);
-	free_secret(o->id);
-	buf_finish(&o->head);
-	mem_wipe(o->text.data, o->text.len); /* the id is in it */
-	buf_finish(&o->text);
+	http_line_close(&o->line);
+	carrier_close(&o->carrier, 0);
+	loop_timer_destroy(&o->timer);
+	destination_unref(&o->destination);
+	destination_wipe(&o->body); /* the id is in it */
 	free(o);
 }
 
 /* Gives the result, and is gone. */
-static void opening_finish(
-	struct opening *o, int err, struct bytes text, struct stream *stream, struct bytes rest)
+static void opening_fail(struct opening *o, int err, struct bytes text)
 {
-	o->done(o->ctx, err, text, stream, rest);
+	o->done(o->ctx, err, text, NULL);
 	opening_free(o);
 }
 
-static void opening_fail(struct opening *o, int err, const char *text)
+static void opening_fail_str(struct opening *o, int err, const char *text)
 {
-	stream_close(&o->stream);
-	opening_finish(o, err, bytes_str(text), NULL, BYTES_NONE);
+	opening_fail(o, err, bytes_str(text));
 }
 
-static void opening_refused(struct opening *o, const struct http1_response *response)
-{
-	char text[128];
-	snprintf(text, sizeof(text), "the server answered %d %s", response->status,
-		http1_status_text(response->status));
-	opening_fail(o, negotiate_status_err(response->status), text);
-}
+/* ---- a transport ---- */
 
-static void opening_send_request(struct opening *o)
-{
-	struct buf out = {0};
-	if (o->state == OPENING_UPGRADE) {
-		ws_make_key(o->key);
-		upgrade_write(&out, &o->address, bytes_str(o->token), bytes_str(o->id), o->key);
-	} else {
-		negotiate_write(&out, &o->address, bytes_str(o->token));
-	}
-	stream_send_copy(o->stream, buf_bytes(&out));
-	mem_wipe(out.data, out.len);
-	buf_finish(&out);
-}
+static int opening_negotiate(struct opening *o);
 
-static void on_connected(void *ctx, int err, struct stream *stream)
+/* The transport could not be started: the next one, or the end of it. */
+static void opening_next(struct opening *o, int err, struct bytes text)
 {
-	struct opening *o = ctx;
-	o->connect = NULL;
-	if (err != 0) {
-		opening_fail(o, ERR_UNREACHABLE, "nobody answers at that address");
+	if (o->left == 0) {
+		opening_fail(o, err, text);
 		return;
 	}
-	o->stream = stream;
-	opening_send_request(o);
-}
-
-static void on_data(void *ctx, struct bytes data);
-static void on_end(void *ctx, int err);
-
-static const struct stream_events stream_events = {.on_data = on_data, .on_end = on_end};
-
-static int opening_connect(struct opening *o)
-{
-	return stream_connect_start(o->pool, bytes_str(o->address.peer), 0, &stream_events, o,
-		on_connected, o, &o->connect);
-}
-
-/* The body of negotiate's answer is whole. */
-static void opening_negotiated(struct opening *o)
-{
-	struct bytes id, text;
-	struct arena *arena = arena_create(0);
-	int err = negotiate_read(arena, buf_bytes(&o->text), &id, &text);
-	stream_close(&o->stream);
-	if (err == 0) {
-		o->id = mem_dup_bytes(id);
-		o->state = OPENING_UPGRADE;
-		buf_clear(&o->head);
-		err = opening_connect(o);
-		text = BYTES_LIT("nobody answers at that address");
+	loop_timer_cancel(o->timer);
+	carrier_close(&o->carrier, 0);
+	destination_set_id(o->destination, NULL);
+	o->state = OPENING_NEGOTIATE;
+	if (opening_negotiate(o) != 0) {
+		opening_fail_str(o, ERR_UNREACHABLE, NOBODY);
 	}
+}
+
+static void on_timer(void *ctx)
+{
+	opening_next(ctx, ERR_TIMEOUT, BYTES_LIT("the server does not answer"));
+}
+
+static void on_start(void *ctx)
+{
+	struct opening *o = ctx;
+	struct carrier *carrier = o->carrier;
+	o->carrier = NULL;
+	o->done(o->ctx, 0, BYTES_NONE, carrier);
+	opening_free(o);
+}
+
+/* Before it has started there is nothing that could come. */
+static void on_payload(void *ctx, enum carrier_mark mark, struct bytes payload)
+{
+	(void)ctx;
+	(void)mark;
+	(void)payload;
+}
+
+static void on_carrier_end(void *ctx, int err, struct bytes text)
+{
+	opening_next(ctx, err, text);
+}
+
+static const struct carrier_events carrier_events = {
+	.on_start = on_start, .on_payload = on_payload, .on_end = on_carrier_end};
+
+static int opening_start_transport(struct opening *o, enum client_transport transport)
+{
+	o->left &= ~(1U << transport);
+	o->state = OPENING_TRANSPORT;
+	if (o->left != 0) {
+		loop_timer_set(o->timer, o->attempt_us);
+	}
+	return ways[transport].start(o->destination, &carrier_events, o, &o->carrier);
+}
+
+/* ---- negotiate ---- */
+
+/* Forgets what is not offered, and takes the first of the others. */
+static void opening_choose(struct opening *o, const struct negotiation *negotiation)
+{
+	for (unsigned i = 0; i < CLIENT_TRANSPORT_COUNT; i++) {
+		if ((negotiation->formats[i] & format_of(o)) == 0) {
+			o->left &= ~(1U << i);
+		}
+	}
+	if (o->left == 0) {
+		struct buf text = {0};
+		buf_printf(&text, "the server offers no %s with %s", ways[o->wanted].offer,
+			o->destination->binary ? "binary data" : "text");
+		opening_fail(o, ERR_NOT_SUPPORTED, buf_bytes(&text));
+		buf_finish(&text);
+		return;
+	}
+	enum client_transport first = CLIENT_TRANSPORT_AUTO;
+	while ((o->left & 1U << first) == 0) {
+		first++;
+	}
+	if (opening_start_transport(o, first) != 0) {
+		opening_fail_str(o, ERR_UNREACHABLE, NOBODY);
+	}
+}
+
+static void on_head(void *ctx, const struct http1_response *response)
+{
+	struct opening *o = ctx;
+	char text[NEGOTIATE_STATUS_SIZE];
+	if (response->status >= 300) {
+		negotiate_status_text(response->status, text);
+		opening_fail_str(o, negotiate_status_err(response->status), text);
+	} else if (response->status != 200) {
+		opening_fail_str(o, ERR_UNREACHABLE, NO_SIGNALR);
+	}
+}
+
+static void on_body(void *ctx, struct bytes piece)
+{
+	struct opening *o = ctx;
+	if (o->body.len + piece.len > BODY_MAX) {
+		opening_fail_str(o, ERR_UNREACHABLE, NO_SIGNALR);
+		return;
+	}
+	buf_append_bytes(&o->body, piece);
+}
+
+static void on_done(void *ctx)
+{
+	struct opening *o = ctx;
+	struct negotiation negotiation;
+	struct bytes text;
+	struct arena *arena = arena_create(0);
+	int err = negotiate_read(arena, buf_bytes(&o->body), &negotiation, &text);
+	http_line_close(&o->line);
+	destination_wipe(&o->body);
 	if (err != 0) {
-		opening_finish(o, err, text, NULL, BYTES_NONE);
+		opening_fail(o, err, text);
+	} else {
+		destination_set_id(o->destination, &negotiation.id);
+		opening_choose(o, &negotiation);
 	}
 	arena_destroy(&arena);
 }
 
-static void opening_read_body(struct opening *o, struct bytes input)
+static void on_fail(void *ctx, int err, const char *text)
 {
-	struct bytes piece;
-	while (!http1_body_done(&o->body)) {
-		int err = http1_body_feed(&o->body, &input, &piece);
-		if (err == ERR_AGAIN) {
-			return;
-		}
-		if (err != 0 || o->text.len + piece.len > BODY_MAX) {
-			opening_fail(o, ERR_UNREACHABLE, "what answers there is no SignalR server");
-			return;
-		}
-		buf_append_bytes(&o->text, piece);
-	}
-	opening_negotiated(o);
+	opening_fail_str(ctx, err == ERR_TIMEOUT ? err : ERR_UNREACHABLE, text);
 }
 
-/* A whole head other than an interim one; rest came behind it. */
-static void opening_answered(
-	struct opening *o, const struct http1_response *response, struct bytes rest)
+static const struct http_line_events line_events = {
+	.on_head = on_head,
+	.on_body = on_body,
+	.on_done = on_done,
+	.on_fail = on_fail,
+};
+
+static int opening_negotiate(struct opening *o)
 {
-	if (o->state == OPENING_NEGOTIATE && response->status == 200) {
-		o->state = OPENING_BODY;
-		http1_body_init(&o->body, response->framing, response->content_length);
-		opening_read_body(o, rest);
-	} else if (o->state == OPENING_UPGRADE && upgrade_accepted(response, o->key)) {
-		struct stream *stream = o->stream;
-		o->stream = NULL;
-		opening_finish(o, 0, BYTES_NONE, stream, rest);
-	} else if (response->status >= 300) {
-		opening_refused(o, response);
-	} else {
-		opening_fail(o, ERR_UNREACHABLE, "what answers there is no SignalR server");
-	}
+	struct buf out = {0};
+	struct destination *d = o->destination;
+	o->line = http_line_create(d->pool, d->address.peer, &line_events, o);
+	destination_write_negotiate(d, &out);
+	int err = http_line_ask(o->line, buf_bytes(&out), 0);
+	destination_wipe(&out);
+	return err;
 }
 
-static void on_data(void *ctx, struct bytes data)
-{
-	struct opening *o = ctx;
-	struct http1_response response;
-	struct bytes input;
-	size_t used;
-	int err;
-	if (o->state == OPENING_BODY) {
-		opening_read_body(o, data);
-		return;
-	}
-	buf_append_bytes(&o->head, data);
-	do {
-		input = buf_bytes(&o->head);
-		err = http1_response_parse(
-			&o->parser, input, &http1_limits_default, false, &response, &used);
-		if (err == ERR_AGAIN) {
-			return;
-		}
-		if (err != 0) {
-			opening_fail(o, ERR_UNREACHABLE, "what answers there speaks no HTTP");
-			return;
-		}
-		if (response.status < 200 && response.status != 101) {
-			buf_consume(&o->head, used);
-		}
-	} while (response.status < 200 && response.status != 101);
-	opening_answered(o, &response, bytes_of(input.ptr + used, input.len - used));
-}
+/* ---- public ---- */
 
-static void on_end(void *ctx, int err)
+static unsigned candidates(const struct opening *o)
 {
-	struct opening *o = ctx;
-	if (err == 0 && o->state == OPENING_BODY && http1_body_may_close(&o->body)) {
-		opening_negotiated(o);
-		return;
+	unsigned set = 0;
+	for (unsigned i = 0; i < CLIENT_TRANSPORT_COUNT; i++) {
+		bool wanted = o->wanted == CLIENT_TRANSPORT_AUTO || o->wanted == i;
+		if (wanted && (ways[i].formats & format_of(o)) != 0) {
+			set |= 1U << i;
+		}
 	}
-	opening_fail(o, ERR_UNREACHABLE, "the connection was lost before the server had answered");
+	return set;
 }
 
 int opening_start(struct stream_pool *pool, const struct client_options *options,
 	opening_done_fn done, void *ctx, struct opening **ret_opening)
 {
+	struct destination *destination;
+	int err = destination_create(pool, options, &destination);
+	if (err != 0) {
+		return err;
+	}
 	struct opening *o = mem_zalloc(sizeof(*o));
-	o->pool = pool;
+	o->destination = destination;
 	o->done = done;
 	o->ctx = ctx;
-	o->state = options->skip_negotiation ? OPENING_UPGRADE : OPENING_NEGOTIATE;
-	o->token = mem_dup_bytes(options->token);
-	int err = client_address_init(&o->address, options->url, options->unix_path);
-	if (err == 0 && options->token.len > 0 && !negotiate_token_valid(options->token)) {
-		err = ERR_USAGE;
-	}
-	if (err == 0) {
-		err = opening_connect(o);
+	o->wanted = options->transport;
+	o->left = candidates(o);
+	o->attempt_us = options->open_timeout_us / 3;
+	o->timer = loop_timer_create(stream_pool_loop(pool), on_timer, o);
+	if (options->skip_negotiation) {
+		o->left = 1U << CLIENT_TRANSPORT_WEBSOCKETS;
+		err = opening_start_transport(o, CLIENT_TRANSPORT_WEBSOCKETS);
+	} else {
+		err = opening_negotiate(o);
 	}
 	if (err != 0) {
 		opening_free(o);

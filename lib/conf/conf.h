@@ -46,12 +46,15 @@ struct conf {
 	struct {
 		const char *jwt_secret; /* secret */
 		const char *jwt_public_key; /* the PEM text itself */
+		const char *jwks_url; /* "": none */
+		const char *jwks_ca; /* the PEM text itself; "": the system's authorities */
 		const char *issuer;
 		struct conf_list audience;
 		struct conf_list algorithms; /* empty: what the key allows */
 		const char *user_id_claim; /* "": the three usual ones in turn */
 		const char *admin_role;
 		uint64_t leeway_us;
+		bool refresh_endpoint;
 	} auth;
 	struct {
 		uint64_t keepalive_us;
@@ -63,6 +66,10 @@ struct conf {
 		uint64_t recover_max; /* messages */
 		uint64_t restore_hold_us;
 		uint64_t close_timeout_us;
+		uint64_t poll_timeout_us;
+		bool messagepack;
+		int messagepack_names; /* enum msgpack_names */
+		int messagepack_lz4; /* enum msgpack_lz4 */
 		bool detailed_errors;
 	} hub;
 	struct {

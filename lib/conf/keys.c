@@ -3,6 +3,7 @@
 #include <ctype.h>
 
 #include "lib/conf/conf.h"
+#include "lib/conf/key_url.h"
 #include "lib/conf/nearest.h"
 #include "lib/conf/units.h"
 
@@ -23,6 +24,10 @@ static const char *const algorithms[] = {
 static const char *const log_levels[] = {"debug", "info", "warn", "error", "off", NULL};
 /* In the order of enum conf_log_format. */
 static const char *const log_formats[] = {"auto", "text", "json", "journal", NULL};
+/* In the order of enum msgpack_names. */
+static const char *const name_spellings[] = {"pascal", "camel", NULL};
+/* In the order of enum msgpack_lz4. */
+static const char *const lz4_forms[] = {"none", "block", "block_array", NULL};
 
 static const char *check_hub_path(const char *text)
 {
@@ -137,11 +142,23 @@ const struct conf_key conf_keys[] = {
 	SETTING(auth, jwt_secret, jwt_secret, .type = CONF_SECRET, .max = 4096, .default_text = "",
 		.reloadable = true,
 		.doc = "Shared secret that HMAC tokens are signed with, 32 bytes or more. Where "
-		       "neither it nor jwt_public_key is set, chatd makes one in its state "
-		       "directory."),
+		       "none of it, jwt_public_key and jwks_url is set, chatd makes one in its "
+		       "state directory."),
 	SETTING(auth, jwt_public_key, jwt_public_key, .type = CONF_PEM, .default_text = "",
 		.reloadable = true,
 		.doc = "PEM file with the public key that RSA or ECDSA tokens are signed with."),
+	SETTING(auth, jwks_url, jwks_url, .type = CONF_TEXT, .max = 2048, .check = key_url_check,
+		.default_text = "", .reloadable = true,
+		.doc = "Where the identity provider publishes its RSA and EC keys (JWKS, RFC "
+		       "7517). They are fetched at the start, every 10 minutes or as Cache-Control "
+		       "says (1 minute to 1 day), at a reload, and, at most once in 30 s, when a "
+		       "token names a key that is not there: that token gets 401 meanwhile. While "
+		       "a fetch fails the last keys stay. Until the first has come tokens get "
+		       "401, and the node is not ready where these are its only keys. Proxies of "
+		       "the environment do not count, redirects are not followed."),
+	SETTING(auth, jwks_ca, jwks_ca, .type = CONF_PEM, .default_text = "", .reloadable = true,
+		.doc = "PEM file with the authorities that the certificate of jwks_url is checked "
+		       "against; empty: the system's."),
 	SETTING(auth, issuer, issuer, .type = CONF_TEXT, .max = 1024, .default_text = "",
 		.reloadable = true, .doc = "The iss claim that tokens must have; empty: any."),
 	SETTING(auth, audience, audience, .type = CONF_LIST, .max = 64, .default_text = "",
@@ -162,6 +179,11 @@ const struct conf_key conf_keys[] = {
 	SETTING(auth, leeway, leeway_us, .type = CONF_DURATION, .max = US_H, .default_text = "5s",
 		.reloadable = true,
 		.doc = "How far the clocks of issuers may be off when exp and nbf are checked."),
+	SETTING(auth, refresh_endpoint, refresh_endpoint, .type = CONF_BOOL,
+		.default_text = "false", .reloadable = true,
+		.doc = "Whether POST <hub path>/refresh?id=<connectionToken> takes a new token for "
+		       "a connection, as clients of .NET 11 ask for, and negotiate says how long "
+		       "the present one lasts. The hub method RefreshToken is always there."),
 
 	SETTING(hub, keepalive, keepalive_us, .type = CONF_DURATION, .min = 10 * US_MS, .max = US_H,
 		.default_text = "15s", .reloadable = true,
@@ -188,9 +210,23 @@ const struct conf_key conf_keys[] = {
 		.default_text = "1s", .reloadable = true,
 		.doc = "How long messages of restored rooms wait after the handshake for the "
 		       "client to say what it has seen."),
+	SETTING(hub, poll_timeout, poll_timeout_us, .type = CONF_DURATION, .min = 10 * US_MS,
+		.max = US_H, .default_text = "90s", .reloadable = true,
+		.doc = "How long a long-polling request waits for something to tell."),
 	SETTING(hub, close_timeout, close_timeout_us, .type = CONF_DURATION, .min = 10 * US_MS,
 		.max = US_H, .default_text = "5s", .reloadable = true,
 		.doc = "How long the client's part of a closing WebSocket is awaited."),
+	SETTING(hub, messagepack, messagepack, .type = CONF_BOOL, .default_text = "true",
+		.doc = "Whether clients may speak MessagePack; JSON they always may."),
+	SETTING(hub, messagepack_names, messagepack_names, .type = CONF_ENUM,
+		.choices = name_spellings, .default_text = "pascal",
+		.doc = "How names of fields are written in MessagePack: with an upper-case first "
+		       "letter, as classes of .NET have them, or as in JSON. Both are read."),
+	SETTING(hub, messagepack_lz4, messagepack_lz4, .type = CONF_ENUM, .choices = lz4_forms,
+		.default_text = "none",
+		.doc = "Whether values of 64 bytes and more are written compressed in MessagePack, "
+		       "as MessagePack-CSharp's Lz4Block or Lz4BlockArray. All forms are read; "
+		       "clients that do not know the form that is written cannot read it."),
 	SETTING(hub, detailed_errors, detailed_errors, .type = CONF_BOOL, .default_text = "false",
 		.reloadable = true,
 		.doc = "Whether clients see why an internal error happened. Not in Production."),

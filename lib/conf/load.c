@@ -264,7 +264,8 @@ static void refuse_together(
 static void check_algorithms(struct loader *loader)
 {
 	const struct conf *conf = loader->conf;
-	bool public_only = conf->auth.jwt_public_key[0] != '\0' && conf->auth.jwt_secret[0] == '\0';
+	bool has_public = conf->auth.jwt_public_key[0] != '\0' || conf->auth.jwks_url[0] != '\0';
+	bool public_only = has_public && conf->auth.jwt_secret[0] == '\0';
 	for (size_t i = 0; i < conf->auth.algorithms.count; i++) {
 		bool shared = strncmp(conf->auth.algorithms.items[i], "HS", 2) == 0;
 		if (shared && public_only) {
@@ -272,9 +273,9 @@ static void check_algorithms(struct loader *loader)
 				"HMAC needs auth.jwt_secret, but only a public key is set");
 			return;
 		}
-		if (!shared && conf->auth.jwt_public_key[0] == '\0') {
+		if (!shared && !has_public) {
 			refuse_together(loader, "auth", "algorithms",
-				"RSA and ECDSA need auth.jwt_public_key");
+				"RSA and ECDSA need auth.jwt_public_key or auth.jwks_url");
 			return;
 		}
 	}
@@ -297,6 +298,10 @@ static void check_together(struct loader *loader)
 			"it is not allowed while server.environment is Production");
 	}
 	check_algorithms(loader);
+	if (conf->auth.jwks_ca[0] != '\0' && conf->auth.jwks_url[0] == '\0') {
+		refuse_together(loader, "auth", "jwks_ca",
+			"it is for auth.jwks_url, which is not set");
+	}
 	size_t secret = strlen(conf->auth.jwt_secret);
 	if (secret > 0 && secret < 32) {
 		refuse_together(loader, "auth", "jwt_secret",

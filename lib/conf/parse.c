@@ -76,7 +76,7 @@ static int parse_text(
 	bool any_char = key->type == CONF_SECRET || key->type == CONF_PEM;
 	if (len < key->min || (key->max != 0 && len > key->max) ||
 		(!any_char && !good_chars(text)) ||
-		(key->check != NULL && key->check(text) != NULL)) {
+		(key->check != NULL && len > 0 && key->check(text) != NULL)) {
 		return ERR_CONFIG;
 	}
 	*field = arena_strdup(arena, text);

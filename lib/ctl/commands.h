@@ -68,7 +68,8 @@ struct ctl_command {
 };
 
 /* For args of several commands: end with NULL. */
-extern const char *const ctl_roles[], *const ctl_levels[];
+extern const char *const ctl_roles[], *const ctl_levels[], *const ctl_transports[],
+								   *const ctl_encodings[];
 
 /* The rows, in the order of help texts. */
 size_t ctl_command_count(void);

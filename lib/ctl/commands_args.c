@@ -15,6 +15,8 @@
 	}
 
 const char *const ctl_roles[] = {"Member", "Admin", "Owner", NULL};
+const char *const ctl_transports[] = {"auto", "websockets", "sse", "longpolling", NULL};
+const char *const ctl_encodings[] = {"json", "messagepack", NULL};
 const char *const ctl_levels[] = {"debug", "info", "warn", "error", "off", NULL};
 
 const struct ctl_arg no_args[] = {{0}};
@@ -155,6 +157,20 @@ const struct ctl_arg chat_args[] = {
 		.placeholder = "FILE",
 		.doc = "A file that holds the token, read again at each connect; without it the "
 		       "daemon signs one."},
+	{.name = "transport",
+		.kind = CTL_ARG_TEXT,
+		.choices = ctl_transports,
+		.min = 1,
+		.placeholder = "TRANSPORT",
+		.doc = "How the bytes travel: websockets, sse (server-sent events), longpolling, "
+		       "or auto, which without it is tried: the first of these that comes about."},
+	{.name = "encoding",
+		.kind = CTL_ARG_TEXT,
+		.choices = ctl_encodings,
+		.min = 1,
+		.placeholder = "ENCODING",
+		.doc = "What the hub's messages are written in: json, which it is without it, or "
+		       "messagepack (not over sse)."},
 	{0},
 };
 

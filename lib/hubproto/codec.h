@@ -3,6 +3,10 @@
 #define LIB_HUBPROTO_CODEC_H
 
 #include "lib/hubproto/message.h"
+#include "lib/value/lz4.h"
+
+/* Bytes that LZ4 values of a message may hold where its reader sets no bound. */
+#define HUB_PLAIN_MAX (128 * 1024)
 
 enum hub_codec_id { HUB_CODEC_JSON, HUB_CODEC_MSGPACK, HUB_CODEC_COUNT };
 
@@ -25,6 +29,11 @@ struct hub_codec {
 	 * ("Missing required property 'type'."), on the arena. */
 	int (*read)(struct arena *arena, struct bytes record, struct hub_message *ret_message,
 		const char **ret_why);
+	/* The same with a bound of the caller's for what LZ4 values (MessagePack) hold when they
+	 * are plain, in bytes of all of the message together, where read() takes HUB_PLAIN_MAX.
+	 * Values beyond it bind to nothing. */
+	int (*read_bounded)(struct arena *arena, struct bytes record, size_t plain_max,
+		struct hub_message *ret_message, const char **ret_why);
 	/* Appends one whole record with its framing, as the server writes it. */
 	void (*write)(struct buf *out, const struct hub_message *message);
 };
@@ -35,15 +44,9 @@ extern const struct hub_codec hub_codec_json;
  * with names in PascalCase and without LZ4. */
 const struct hub_codec *hub_codec_find(struct bytes name);
 
-/* How names of fields are spelt in MessagePack; those of dictionaries stay as they are. Read are
- * all spellings. */
-enum msgpack_names { MSGPACK_NAMES_PASCAL, MSGPACK_NAMES_CAMEL };
-/* Whether values (an argument, an item, a result) of 64 bytes and more are written in one of the
- * LZ4 forms of MessagePack-CSharp: ext 99, or ext 98 in an array. Read are all forms. */
-enum msgpack_lz4 { MSGPACK_LZ4_NONE, MSGPACK_LZ4_BLOCK, MSGPACK_LZ4_BLOCK_ARRAY };
-
-/* The MessagePack hub protocol (HubProtocol.md, "MessagePack Encoding") with that way of writing;
- * all have the id HUB_CODEC_MSGPACK. Constant, never NULL. */
+/* The MessagePack hub protocol (HubProtocol.md, "MessagePack Encoding") with that way of writing
+ * values (an argument, an item, a result); all have the id HUB_CODEC_MSGPACK, and all read every
+ * spelling and form. Constant, never NULL. */
 const struct hub_codec *hub_codec_msgpack(enum msgpack_names names, enum msgpack_lz4 lz4);
 
 #endif

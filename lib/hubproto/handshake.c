@@ -87,8 +87,8 @@ static int read_request(
 	return 0;
 }
 
-int handshake_read(struct arena *arena, struct bytes record, bool binary_ok, bool detailed,
-	struct handshake_request *ret_request, const char **ret_error)
+int handshake_read(struct arena *arena, struct bytes record, unsigned codecs, bool binary_ok,
+	bool detailed, struct handshake_request *ret_request, const char **ret_error)
 {
 	static const char unexpected[] =
 		"An unexpected error occurred during connection handshake.";
@@ -100,7 +100,7 @@ int handshake_read(struct arena *arena, struct bytes record, bool binary_ok, boo
 		return ERR_BAD_REQUEST;
 	}
 	const struct hub_codec *codec = hub_codec_find(request.protocol);
-	if (codec == NULL) {
+	if (codec == NULL || (codecs & (1U << codec->id)) == 0) {
 		*ret_error = arena_printf(arena, "The protocol '%.*s' is not supported.",
 			BYTES_ARG(request.protocol));
 		return ERR_BAD_REQUEST;

@@ -11,10 +11,12 @@ struct handshake_request {
 };
 
 /* Reads the record (without 0x1E). On failure ERR_BAD_REQUEST and in *ret_error the text for the
- * client, as ASP.NET Core gives it, with its detail where detailed is set; on the arena. binary_ok:
- * the transport can carry binary. */
-int handshake_read(struct arena *arena, struct bytes record, bool binary_ok, bool detailed,
-	struct handshake_request *ret_request, const char **ret_error);
+ * client, as ASP.NET Core gives it, with its detail where detailed is set; on the arena. codecs:
+ * those that are spoken, a set of 1 << enum hub_codec_id. binary_ok: the transport can carry
+ * binary.
+ */
+int handshake_read(struct arena *arena, struct bytes record, unsigned codecs, bool binary_ok,
+	bool detailed, struct handshake_request *ret_request, const char **ret_error);
 /* "{}" and 0x1E, or the error form where error is not NULL. */
 void handshake_write_response(struct buf *out, const char *error);
 /* For clients. */

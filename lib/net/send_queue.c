@@ -19,6 +19,12 @@ static struct chunk **queue_place(struct send_queue *queue, uint32_t i)
 	return queue->cap != 0 ? &queue->ring[at] : &queue->inside[at];
 }
 
+static const struct chunk *queue_chunk(const struct send_queue *queue, uint32_t i)
+{
+	uint32_t at = (queue->first + i) & (queue_cap(queue) - 1);
+	return queue->cap != 0 ? queue->ring[at] : queue->inside[at];
+}
+
 static void queue_grow(struct send_queue *queue)
 {
 	uint32_t cap = queue->cap == 0 ? RING_FIRST : queue->cap * 2;
@@ -109,6 +115,16 @@ ssize_t send_queue_send(struct send_queue *queue, int fd, size_t *ret_asked)
 		queue_advance(queue, (size_t)n);
 	}
 	return n;
+}
+
+void send_queue_copy(const struct send_queue *queue, struct buf *out)
+{
+	buf_reserve(out, queue->bytes);
+	for (uint32_t i = 0; i < queue->count; i++) {
+		const struct chunk *chunk = queue_chunk(queue, i);
+		uint32_t skip = i == 0 ? queue->offset : 0;
+		buf_append(out, chunk->data + skip, chunk->len - skip);
+	}
 }
 
 void send_queue_clear(struct send_queue *queue)

@@ -30,6 +30,8 @@ void send_queue_push(struct send_queue *queue, struct chunk *chunk);
  * What was sent leaves the queue. Answers as send(2) does, and in *ret_asked how many bytes it
  * offered. */
 ssize_t send_queue_send(struct send_queue *queue, int fd, size_t *ret_asked);
+/* Appends what is still to be sent. */
+void send_queue_copy(const struct send_queue *queue, struct buf *out);
 void send_queue_clear(struct send_queue *queue);
 
 #endif

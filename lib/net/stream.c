@@ -19,6 +19,7 @@ struct stream_pool *stream_pool_create(struct loop *loop)
 	pool->loop = loop;
 	list_init(&pool->dirty);
 	list_init(&pool->lingering);
+	list_init(&pool->farewells);
 	loop_defer_init(&pool->flush, stream_pool_flush, pool);
 	pool->buffer = mem_alloc(STREAM_READ_SIZE);
 	return pool;
@@ -31,6 +32,7 @@ void stream_pool_destroy(struct stream_pool **pool)
 	if (p == NULL) {
 		return;
 	}
+	stream_farewells_drop(p);
 	while ((node = list_first(&p->lingering)) != NULL) {
 		stream_drop(CONTAINER_OF(node, struct stream_linger, node)->stream);
 	}
@@ -51,9 +53,24 @@ size_t stream_pool_count(const struct stream_pool *pool)
 	return pool->count - pool->lingering_count;
 }
 
+void stream_pool_drop_lingering(struct stream_pool *pool, size_t bytes)
+{
+	size_t dropped = 0;
+	LIST_FOREACH (&pool->lingering, node) {
+		struct stream *stream = CONTAINER_OF(node, struct stream_linger, node)->stream;
+		if (dropped >= bytes) {
+			return;
+		}
+		if (stream->queue.bytes > 0) {
+			dropped += stream->queue.bytes;
+			stream_drop(stream);
+		}
+	}
+}
+
 size_t stream_pool_lingering(const struct stream_pool *pool)
 {
-	return pool->lingering_count;
+	return pool->lingering_count + pool->farewell_count;
 }
 
 struct loop *stream_pool_loop(const struct stream_pool *pool)
@@ -114,7 +131,7 @@ void stream_close(struct stream **stream)
 	}
 }
 
-void stream_close_flushed(struct stream **stream, uint64_t limit_us)
+static void stream_linger(struct stream **stream, uint64_t limit_us, bool shut)
 {
 	struct stream *s = *stream;
 	if (s == NULL) {
@@ -127,6 +144,7 @@ void stream_close_flushed(struct stream **stream, uint64_t limit_us)
 	}
 	struct stream_linger *linger = mem_zalloc(sizeof(*linger));
 	linger->stream = s;
+	linger->shut = shut;
 	linger->peer_ended = s->state == STREAM_ENDED;
 	linger->timer = loop_timer_create(s->pool->loop, stream_on_linger_limit, linger);
 	loop_timer_set(linger->timer, limit_us);
@@ -137,6 +155,16 @@ void stream_close_flushed(struct stream **stream, uint64_t limit_us)
 	stream_set_state(s, STREAM_LINGERING);
 	/* The end of the turn sends the rest and our end. */
 	stream_mark_dirty(s);
+}
+
+void stream_close_flushed(struct stream **stream, uint64_t limit_us)
+{
+	stream_linger(stream, limit_us, false);
+}
+
+void stream_close_answered(struct stream **stream, uint64_t limit_us)
+{
+	stream_linger(stream, limit_us, true);
 }
 
 void stream_reset(struct stream **stream)
@@ -227,6 +255,17 @@ void stream_resume(struct stream *stream)
 int stream_fd(const struct stream *stream)
 {
 	return stream->fd;
+}
+
+bool stream_is_broken(const struct stream *stream)
+{
+	return !stream_can_send(stream);
+}
+
+void stream_take_queue(struct stream *stream, struct buf *unsent)
+{
+	send_queue_copy(&stream->queue, unsent);
+	stream_drop_queue(stream);
 }
 
 int stream_release(struct stream **stream)

@@ -38,6 +38,9 @@ void stream_pool_set_sndbuf(struct stream_pool *pool, int bytes);
 /* Streams that are open, and those that linger after stream_close_flushed(). */
 size_t stream_pool_count(const struct stream_pool *pool);
 size_t stream_pool_lingering(const struct stream_pool *pool);
+/* Resets lingering streams whose queue still waits, the oldest first, until so many bytes are free.
+ */
+void stream_pool_drop_lingering(struct stream_pool *pool, size_t bytes);
 struct loop *stream_pool_loop(const struct stream_pool *pool);
 /* Bytes that wait in all send queues of the pool. */
 size_t stream_pool_queued(const struct stream_pool *pool);
@@ -54,6 +57,9 @@ void stream_close(struct stream **stream);
 /* Sends what is queued, then closes (FIN), reading and dropping input meanwhile; gives up after
  * limit_us. The caller's ownership ends here and no callback comes any more. */
 void stream_close_flushed(struct stream **stream, uint64_t limit_us);
+/* The same without our end: it closes when the peer does, or after limit_us. For peers to whom an
+ * end says that nobody waits for the answer. */
+void stream_close_answered(struct stream **stream, uint64_t limit_us);
 /* Closes with RST (SO_LINGER 0) after one attempt to send what is queued. */
 void stream_reset(struct stream **stream);
 
@@ -77,8 +83,13 @@ void stream_want_drain(struct stream *stream, bool want);
 void stream_pause(struct stream *stream);
 void stream_resume(struct stream *stream);
 int stream_fd(const struct stream *stream);
-/* Takes the descriptor out (to move it to another thread): nothing may be queued. The stream is
- * gone. */
+/* What is sent does not leave any more, and what was queued is lost: on_end has come or comes. */
+bool stream_is_broken(const struct stream *stream);
+/* Moves what is queued to the end of unsent. */
+void stream_take_queue(struct stream *stream, struct buf *unsent);
+/* Takes the descriptor out (to move it to another thread): nothing may be queued, see
+ * stream_take_queue(). The stream is gone; safe inside its callbacks. What the peer has sent and
+ * was not read, and its end, wait for whoever reads next. */
 int stream_release(struct stream **stream);
 
 /* Non-blocking connect for clients: host:port, [v6]:port or unix:PATH. The name of a host is looked
@@ -93,5 +104,11 @@ int stream_connect_start(struct stream_pool *pool, struct bytes address, uint64_
 	const struct stream_events *events, void *events_ctx, stream_connect_fn done, void *ctx,
 	struct stream_connect **ret_connect);
 void stream_connect_cancel(struct stream_connect **connect);
+
+/* Last words to a peer to whom there is no stream: connects, sends a copy of them, drops what comes
+ * back, and closes as stream_close_answered(); at the latest after twice limit_us. Nobody is told
+ * how it went; meanwhile it counts among those that linger. */
+void stream_farewell(
+	struct stream_pool *pool, struct bytes address, struct bytes words, uint64_t limit_us);
 
 #endif

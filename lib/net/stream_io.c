@@ -57,7 +57,7 @@ void stream_mark_dirty(struct stream *s)
 	list_append(&pool->dirty, &s->dirty);
 }
 
-static void stream_drop_queue(struct stream *s)
+void stream_drop_queue(struct stream *s)
 {
 	s->pool->queued -= s->queue.bytes;
 	s->stalled_us = 0;

@@ -42,7 +42,7 @@ struct stream_linger {
 	struct list_node node; /* on pool->lingering */
 	struct stream *stream;
 	struct loop_timer *timer;
-	bool shut; /* our end is sent */
+	bool shut; /* our end is sent, or is not to be */
 	bool peer_ended;
 };
 
@@ -52,6 +52,8 @@ struct stream_pool {
 	struct loop_defer flush;
 	struct list lingering;
 	size_t lingering_count;
+	struct list farewells; /* struct farewell, of stream_farewell.c: not connected yet */
+	size_t farewell_count;
 	size_t count;
 	size_t queued;
 	int sndbuf;
@@ -70,6 +72,8 @@ bool stream_can_read(const struct stream *s);
 void stream_watch(struct stream *s, int event, bool on);
 /* Lets pool_flush() have it at the end of the turn. */
 void stream_mark_dirty(struct stream *s);
+/* Forgets what is queued. */
+void stream_drop_queue(struct stream *s);
 /* Ends everything but the descriptor; the memory goes now or with the last of our callers. */
 void stream_retire(struct stream *s);
 /* The same, and closes the descriptor. */
@@ -81,6 +85,8 @@ void stream_write(struct stream *s);
 void stream_on_ready(void *ctx, int events);
 /* ctx is the timer's linger. */
 void stream_on_linger_limit(void *ctx);
+/* Forgets those that are not connected yet. */
+void stream_farewells_drop(struct stream_pool *pool);
 /* ctx is the pool: its work at the end of the turn. */
 void stream_pool_flush(void *ctx);
 

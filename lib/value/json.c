@@ -84,8 +84,12 @@ static int convert_object(struct conversion *conversion, json_t *from, struct va
 			return err;
 		}
 	}
-	*ret_value =
-		(struct value){.kind = VALUE_OBJECT, .count = (uint32_t)count, .members = members};
+	*ret_value = (struct value){
+		.kind = VALUE_OBJECT,
+		.dictionary = true,
+		.count = (uint32_t)count,
+		.members = members,
+	};
 	return 0;
 }
 

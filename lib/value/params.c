@@ -154,6 +154,26 @@ static int bind(const struct param *param, const struct value *value, void *out,
 	return fault == PARAMS_OK ? 0 : fail(param, fault, ret_error);
 }
 
+int params_check(
+	const struct param *param, const struct value *value, struct params_error *ret_error)
+{
+	union {
+		struct bytes text;
+		int64_t integer;
+		bool boolean;
+		int choice;
+		const struct value *value;
+	} field;
+	struct param here = *param;
+	here.offset = 0;
+	here.given = 0;
+	int err = bind(&here, value, &field, ret_error);
+	if (err != 0) {
+		ret_error->param = param;
+	}
+	return err;
+}
+
 /* ---- arrays ---- */
 
 int params_bind_array(const struct param *table, size_t count, const struct value *args, void *out,

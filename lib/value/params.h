@@ -89,6 +89,9 @@ int params_bind_array(const struct param *table, size_t count, const struct valu
 /* Binds the members of object by name, in the same way. */
 int params_bind_object(const struct param *table, size_t count, const struct value *object,
 	void *out, struct params_error *ret_error);
+/* Whether value would bind to param; where it is left does not matter. */
+int params_check(
+	const struct param *param, const struct value *value, struct params_error *ret_error);
 /* One English sentence without final stop, such as "'limit' must be 1 to 100"; on the arena or
  * constant. It repeats no value, and an unknown name only up to 64 bytes of length. */
 const char *params_error_text(struct arena *arena, const struct params_error *error);

@@ -3,6 +3,11 @@
 #include <assert.h>
 
 const struct value value_null = {.kind = VALUE_NULL};
+const struct value value_unfit = {
+	.kind = VALUE_TEXT,
+	.bad_text = true,
+	.text = {"\xef\xbf\xbd", 3},
+};
 
 const struct value *value_get(const struct value *object, const char *name)
 {

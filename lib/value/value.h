@@ -25,7 +25,8 @@ struct value_member;
 
 struct value {
 	enum value_kind kind;
-	bool bad_text; /* VALUE_TEXT only: it held an unpaired surrogate; it binds to nothing */
+	bool bad_text; /* VALUE_TEXT only: it held an unpaired surrogate, or is value_unfit; it
+			  binds to nothing */
 	bool dictionary; /* VALUE_OBJECT only: its names are data and are never respelt, as those of
 			    what was read from outside; else they are names of fields, which
 			    MessagePack may spell in another case */
@@ -49,6 +50,9 @@ struct value_member {
 };
 
 extern const struct value value_null;
+/* Stands for what came in MessagePack, is well-formed and has no kind here: U+FFFD as text that is
+ * marked bad_text. */
+extern const struct value value_unfit;
 
 /* Member by exact name, or NULL (also where it is no object). */
 const struct value *value_get(const struct value *object, const char *name);

@@ -31,10 +31,13 @@ _Static_assert(sizeof(struct ws_reader) <= 64, "one reader per connection: keep 
 static void fail(
 	struct ws_reader *reader, struct ws_event *event, uint16_t code, const char *reason)
 {
+	/* Of all payloads of control frames only that of a Close can be at fault. */
+	bool in_close = reader->state == READ_CONTROL;
+
 	reader->state = READ_ENDED;
 	*event = (struct ws_event){
 		.type = WS_EVENT_ERROR,
-		.opcode = (enum ws_opcode)(reader->first & FIRST_OPCODE),
+		.opcode = in_close ? WS_CLOSE : WS_CONTINUATION,
 		.code = code,
 		.payload = bytes_str(reason),
 	};

@@ -54,7 +54,8 @@ enum ws_event_type {
 struct ws_event {
 	enum ws_event_type type;
 	enum ws_opcode opcode; /* DATA: WS_TEXT or WS_BINARY, for continuation frames too; ERROR:
-				* WS_CLOSE where a Close was at fault */
+				* WS_CLOSE where the payload of a Close was at fault, its header
+				* being lawful */
 	bool frame_end; /* DATA: the last piece of its frame */
 	bool message_end; /* DATA: and that was the last frame of the message */
 	uint16_t code; /* CLOSE: as it came, WS_CODE_NONE for none; ERROR: 1002, 1007 or 1009 */

@@ -15,6 +15,48 @@
 
 #define TOKEN_LIFE_S 3600
 
+static bool find(const char *const *names, size_t count, const char *name, size_t *ret_place)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(names[i], name) == 0) {
+			*ret_place = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool bench_transport_find(const char *name, enum bench_transport *ret_transport)
+{
+	static const char *const names[] = {
+		[BENCH_WEBSOCKETS] = "websockets",
+		[BENCH_EVENTS] = "sse",
+		[BENCH_POLLS] = "longpolling",
+	};
+	size_t place;
+
+	if (!find(names, sizeof(names) / sizeof(names[0]), name, &place)) {
+		return false;
+	}
+	*ret_transport = (enum bench_transport)place;
+	return true;
+}
+
+bool bench_encoding_find(const char *name, enum bench_encoding *ret_encoding)
+{
+	static const char *const names[] = {
+		[BENCH_JSON] = "json",
+		[BENCH_MESSAGEPACK] = "messagepack",
+	};
+	size_t place;
+
+	if (!find(names, sizeof(names) / sizeof(names[0]), name, &place)) {
+		return false;
+	}
+	*ret_encoding = (enum bench_encoding)place;
+	return true;
+}
+
 void bench_room_name(const struct bench_target *target, size_t room, char out[BENCH_ROOM_SIZE])
 {
 	snprintf(out, BENCH_ROOM_SIZE, "%s-room-%zu", target->name, room);

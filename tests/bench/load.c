@@ -29,6 +29,7 @@ static const struct mode {
 	{"rate", load_rate, {.connections = 1000, .rooms = 1, .rate = 20, .seconds = 3},
 		"latency at an offered rate"},
 	{"connect", load_connect, {.connections = 1000}, "upgrade, token, handshake, close"},
+	{"negotiate", load_negotiate, {.connections = 100000}, "negotiations without a connection"},
 	{"idle", load_idle, {.connections = 5000}, "memory per connection"},
 	{"ping", load_ping, {.connections = 2000, .seconds = 3}, "pings to idle connections"},
 	{"rest-create", load_rest_create, {.connections = 64, .seconds = 2}, "POST /api/v1/rooms"},
@@ -47,7 +48,8 @@ static void usage(FILE *out)
 	fputs("usage: load MODE --pid PID --port PORT [--secret TEXT] [--name TEXT]\n"
 	      "            [--connections N] [--rooms N] [--in-flight N] [--rate N] [--seconds "
 	      "S]\n"
-	      "            [--messages N] [--rotate]\n"
+	      "            [--messages N] [--rotate] [--lockstep] [--allocations FILE]\n"
+	      "            [--transport websockets|sse|longpolling] [--encoding json|messagepack]\n"
 	      "       load command [--runs N] -- PROGRAM ARGUMENT...\n",
 		out);
 	for (size_t i = 0; i < MODE_COUNT; i++) {
@@ -107,6 +109,28 @@ static bool set_number(struct load *load, int option, const char *text)
 	return true;
 }
 
+/* False: the value is none that the option takes. */
+static bool set_text(struct load *load, int option, const char *text)
+{
+	switch (option) {
+	case 'S':
+		load->target.secret = text;
+		return true;
+	case 'N':
+		load->target.name = text;
+		return true;
+	case 'A':
+		load->allocations = text;
+		return true;
+	case 'T':
+		return bench_transport_find(text, &load->target.transport);
+	case 'E':
+		return bench_encoding_find(text, &load->target.encoding);
+	default:
+		return set_number(load, option, text);
+	}
+}
+
 static bool parse(struct load *load, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -122,24 +146,29 @@ static bool parse(struct load *load, int argc, char **argv)
 		{"runs", required_argument, NULL, 'n'},
 		{"messages", required_argument, NULL, 'm'},
 		{"rotate", no_argument, NULL, 'R'},
+		{"lockstep", no_argument, NULL, 'L'},
+		{"allocations", required_argument, NULL, 'A'},
+		{"transport", required_argument, NULL, 'T'},
+		{"encoding", required_argument, NULL, 'E'},
 		{0},
 	};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 'S') {
-			load->target.secret = optarg;
-		} else if (option == 'N') {
-			load->target.name = optarg;
-		} else if (option == 'R') {
+		if (option == 'R') {
 			load->rotate = true;
-		} else if (option == '?' || !set_number(load, option, optarg)) {
+		} else if (option == 'L') {
+			load->lockstep = true;
+		} else if (option == '?' || !set_text(load, option, optarg)) {
 			return false;
 		}
 	}
 	if (optind < argc) {
 		load->command = argv + optind;
 		return load->runs > 0;
+	}
+	if (load->target.transport == BENCH_EVENTS && load->target.encoding != BENCH_JSON) {
+		return false; /* events are text */
 	}
 	return load->pid > 0 && load->target.port > 0 && load->connections > 0;
 }

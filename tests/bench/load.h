@@ -19,13 +19,16 @@ struct load {
 	double seconds; /* measured, after half a second of warming up */
 	size_t runs; /* of a command */
 	size_t messages; /* that each connection sends beforehand */
-	bool rotate; /* see load_messages() */
+	bool rotate, lockstep; /* see load_messages() */
+	const char *allocations; /* file of tests/bench/alloc_count.c; NULL: they are not counted */
 	char **command; /* NULL: none was given */
 };
 
 /* The first in_flight connections each send their next message when the last one is acknowledged;
  * connection number i is in room i modulo rooms. rotate: the next message is of the next
- * connection, so that all of them send by turns. CPU per delivery and per send. */
+ * connection, so that all of them send by turns. lockstep: there is one room and one message in
+ * flight, and the next one is sent when everyone has got it, so that each poll brings one. CPU per
+ * delivery and per send; allocations per send where they are counted. */
 void load_messages(const struct load *load);
 
 /* One connection sends at the given rate; how long after its appointed time each message is at each
@@ -39,6 +42,10 @@ void load_connect(const struct load *load);
 /* Anonymous memory of the server per connection that does nothing, in a room where there are any.
  */
 void load_idle(const struct load *load);
+
+/* As many negotiations as there are connections, none of which comes to anything. CPU per
+ * negotiation, and by how much the server's anonymous memory has grown. */
+void load_negotiate(const struct load *load);
 
 /* CPU per ping to connections that do nothing else. */
 void load_ping(const struct load *load);

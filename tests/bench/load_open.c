@@ -26,7 +26,7 @@ static void join_rooms(
 	for (size_t k = 0; k < load->rooms; k++) {
 		for (size_t i = first; i < first + count; i++) {
 			size_t room = i + k * (load->connections / load->rooms);
-			bench_conn_join(&load->target, &conns[i], room % load->connections);
+			bench_conn_join(&conns[i], room % load->connections);
 		}
 		for (size_t i = first; i < first + count; i++) {
 			await_join(&conns[i]);

@@ -16,6 +16,7 @@
 #define ID_SIZE 37
 #define TEXT_SIZE 256
 #define ROOMS_PATH "/api/v1/rooms"
+#define JSON "application/json"
 
 struct rest;
 
@@ -49,12 +50,12 @@ static void send_create(struct rest *rest, size_t number)
 
 	snprintf(body, sizeof(body), "{\"name\":\"Room %llu of %s\"}",
 		(unsigned long long)++rest->rooms, rest->load->target.name);
-	bench_http_send(&rest->users[number].http, "POST", ROOMS_PATH, body);
+	bench_http_send(&rest->users[number].http, "POST", ROOMS_PATH, JSON, bytes_str(body));
 }
 
 static void send_list(struct rest *rest, size_t number)
 {
-	bench_http_send(&rest->users[number].http, "GET", ROOMS_PATH "?limit=50", NULL);
+	bench_http_send(&rest->users[number].http, "GET", ROOMS_PATH "?limit=50", NULL, BYTES_NONE);
 }
 
 static void send_post(struct rest *rest, size_t number)
@@ -63,8 +64,8 @@ static void send_post(struct rest *rest, size_t number)
 	char path[TEXT_SIZE];
 
 	snprintf(path, sizeof(path), ROOMS_PATH "/%s/messages", user->room);
-	bench_http_send(&user->http, "POST", path,
-		"{\"content\":\"hello hello hello hello hello hello hello\"}");
+	bench_http_send(&user->http, "POST", path, JSON,
+		BYTES_LIT("{\"content\":\"hello hello hello hello hello hello hello\"}"));
 }
 
 static void check_id(const struct rest *rest, struct bytes body)
@@ -184,7 +185,7 @@ static void run(const struct load *load, const struct rest_call *call, size_t ro
 	};
 
 	for (size_t i = 0; i < load->connections; i++) {
-		bench_http_open(&rest.users[i].http, &load->target, i);
+		bench_http_open(&rest.users[i].http, &load->target, i, 1);
 		struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)i};
 		if (epoll_ctl(rest.epoll, EPOLL_CTL_ADD, rest.users[i].http.fd, &event) != 0) {
 			bench_fail("epoll_ctl: %m");

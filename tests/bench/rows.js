@@ -99,12 +99,14 @@ const FEW = Math.min(2, ROUNDS);
 const ROWS = [
   {
     name: 'fan-out to 1,000, 1 in flight',
+    also: ['transports'],
     unit: 'CPU us per delivery',
     goal: 1.15,
     run: (bench) => versus(bench, 'floor', ROUNDS, 'fanout', { ...CROWD, 'in-flight': 1 }),
   },
   {
     name: 'fan-out to 1,000, 16 in flight (gathering floor)',
+    also: ['transports'],
     unit: 'CPU us per delivery',
     goal: 1.5,
     run: (bench) => versus(bench, 'gather', ROUNDS, 'fanout', { ...CROWD, 'in-flight': 16 }),

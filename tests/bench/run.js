@@ -5,24 +5,32 @@
 // OUT/bench.json. Only ratios within one run count. It judges nothing: a row that cannot be measured says so, and the
 // exit code is 0.
 //
-//     node tests/bench/run.js [--out build] [--rounds 3] [--seconds 1.5] [--dir FOLDER] [--only TEXT] [--no-peer]
+//     node tests/bench/run.js [--out build] [--rounds 3] [--seconds 1.5] [--dir FOLDER] [--group NAME] [--only TEXT]
+//         [--no-peer]
 //
-// --dir: where the databases are, which decides what disk is measured (default: /var/tmp). --only: rows whose name has
-// the text.
+// --dir: where the databases are, which decides what disk is measured (default: /var/tmp). --group: rows of one group:
+// hub, transports (every transport and encoding) or postgres. --only: rows whose name has the text.
 
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { OUT, PINNED, load, options, peerMissing, startChatd, startFloor, startPeer, stopServer } = require('./servers');
+const { OUT, PINNED, options, peerMissing, startChatd, startFloor, startPeer, stopServer } = require('./servers');
 const { ROWS: OWN_ROWS } = require('./rows');
 const { ROWS: POSTGRES_ROWS, stopOnPostgres } = require('./rows_postgres');
+const { ROWS: TRANSPORT_ROWS, messageBytes, stopFloors } = require('./rows_transports');
 const { postgresMissing } = require('./postgres');
 
-const ROWS = [...OWN_ROWS, ...POSTGRES_ROWS];
+const inGroup = (group) => (row) => ({ ...row, groups: [group, ...(row.also ?? [])] });
+const ROWS = [
+  ...OWN_ROWS.map(inGroup('hub')),
+  ...TRANSPORT_ROWS.map(inGroup('transports')),
+  ...POSTGRES_ROWS.map(inGroup('postgres')),
+];
+const wanted = (row) => row.name.includes(options.only) && (options.group === '' || row.groups.includes(options.group));
 
-const number = (n) => (n === undefined ? '' : n.toFixed(n < 10 ? 2 : 1));
+const number = (n) => (n === undefined ? '' : (Math.abs(n) < 0.005 ? 0 : n).toFixed(n < 10 ? 2 : 1));
 const isRatio = (row) => row.ratio || (row.floor !== undefined && !row.per_send_on_top);
-const figureText = (row) => (row.floor === undefined && !row.ratio ? '' : `${number(row.figure)}${isRatio(row) ? 'x' : ''}`);
+const figureText = (row) => (row.figure === undefined || row.figure === row.chatd ? '' : `${number(row.figure)}${isRatio(row) ? 'x' : ''}`);
 const COLUMNS = [
   ['', 50, (row) => row.name],
   ['unit', 20, (row) => row.unit],
@@ -30,7 +38,7 @@ const COLUMNS = [
   ['floor', 8, (row) => number(row.floor)],
   ['figure', 8, figureText],
   ['goal', 9, (row) => (row.goal === undefined ? '' : `<= ${row.goal}${isRatio(row) ? 'x' : ''}`)],
-  ['', 4, (row) => (row.goal === undefined || row.error ? '' : row.met ? 'yes' : 'NO')],
+  ['', 4, (row) => (row.met === undefined ? '' : row.met ? 'yes' : 'NO')],
   ['ASP.NET', 8, (row) => number(row.peer)],
 ];
 const print = (cells) => console.log(cells.join('  ').trimEnd());
@@ -42,18 +50,12 @@ function printRow(row) {
   }
 }
 
-// Messages as long as chatd's own are what the floor sends.
-async function frameBytes(server) {
-  const tiny = { name: 'size', connections: 2, rooms: 1, 'in-flight': 1, seconds: 0.2 };
-  return Math.round((await load(server, 'fanout', tiny)).frame_bytes);
-}
-
 async function measure(bench, row) {
-  const { run, ...rest } = row;
+  const { run, also, ...rest } = row;
   const began = Date.now();
   try {
     const result = { ...rest, ...(await run(bench)), seconds: (Date.now() - began) / 1000 };
-    return row.goal === undefined ? result : { ...result, met: result.figure <= row.goal };
+    return row.goal === undefined || result.figure === undefined ? result : { ...result, met: result.figure <= row.goal };
   } catch (error) {
     return { ...rest, error: error.message };
   }
@@ -66,26 +68,26 @@ async function startAll() {
     cores: os.cpus().length,
     kernel: os.release(),
     pinned: PINNED,
-    frame_bytes: await frameBytes(bench.chatd),
+    message_bytes: await messageBytes(bench, 'json'),
     load_average: os.loadavg()[0],
     postgres_missing: postgresMissing(),
   };
-  bench.floor = await startFloor('--bytes', about.frame_bytes);
-  bench.gather = await startFloor('--bytes', about.frame_bytes, '--gather');
+  bench.floor = await startFloor('--bytes', about.message_bytes);
+  bench.gather = await startFloor('--bytes', about.message_bytes, '--gather');
   about.peer_missing = peerMissing();
   if (about.peer_missing === '') {
     bench.peer = await startPeer();
-    about.peer_frame_bytes = await frameBytes(bench.peer);
+    about.peer_message_bytes = await messageBytes({ chatd: bench.peer }, 'json');
   }
   return { bench, about };
 }
 
 function printHead(about) {
   console.log(`${about.cpu}, ${about.cores} cores, Linux ${about.kernel}, load ${about.load_average.toFixed(1)}; ` +
-    `${PINNED ? 'server on core 0, client on core 1' : 'not pinned'}; one worker, SQLite where nothing else is said, frames of ${about.frame_bytes} bytes`);
+    `${PINNED ? 'server on core 0, client on core 1' : 'not pinned'}; one worker, SQLite where nothing else is said, messages of ${about.message_bytes} bytes`);
   console.log(about.peer_missing
     ? `ASP.NET Core is left out: ${about.peer_missing}`
-    : `ASP.NET Core: in memory, without a store; frames of ${about.peer_frame_bytes} bytes`);
+    : `ASP.NET Core: in memory, without a store; messages of ${about.peer_message_bytes} bytes`);
   console.log(postgresMissing() === ''
     ? 'rows on PostgreSQL: chatd and ASP.NET Core with Npgsql on the same server, which is not pinned; figures are those of chatd alone'
     : `rows on PostgreSQL are left out: ${postgresMissing()}`);
@@ -94,14 +96,19 @@ function printHead(about) {
 
 async function main() {
   const began = Date.now();
+  const chosen = ROWS.filter(wanted);
+  if (chosen.length === 0) {
+    throw new Error(`no row of group "${options.group}" has "${options.only}" in its name`);
+  }
   const { bench, about } = await startAll();
   const rows = [];
   printHead(about);
-  for (const row of ROWS.filter((one) => one.name.includes(options.only))) {
+  for (const row of chosen) {
     rows.push(await measure(bench, row));
     printRow(rows[rows.length - 1]);
   }
   await stopOnPostgres(bench);
+  await stopFloors(bench);
   await Promise.all([bench.chatd, bench.floor, bench.gather, bench.peer].filter(Boolean).map(stopServer));
   const file = path.join(OUT, 'bench.json');
   const seconds = Math.round((Date.now() - began) / 1000);

@@ -1,43 +1,82 @@
 'use strict';
-// The exchanges recorded from the real ASP.NET Core server, played against chatd: each case is a test. What waits and
-// what is expected otherwise stands in lib/observed-list.js.
+// The exchanges recorded from the real ASP.NET Core server, played against chatd: each case is a test. What is not
+// played and what is expected otherwise stands in lib/observed-list.js.
 
 const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
-const { startChatd, ROOT } = require('./lib/chatd');
+const { startChatd, CHATD, ROOT } = require('./lib/chatd');
 const { playCase } = require('./lib/observed');
-const { GROUPS, WAITING, BETTER, SERVERS } = require('./lib/observed-list');
+const { BETTER, SERVERS, waitingFor, serverOf } = require('./lib/observed-list');
 
 const AT_ONCE = 12;
+const CHATD_OWN = path.join(path.dirname(CHATD), 'chatd-own');
 const only = process.env.OBSERVED ? new RegExp(process.env.OBSERVED) : /./;
 const { cases } = JSON.parse(fs.readFileSync(path.join(ROOT, 'tests/vectors/server-observed.json'), 'utf8'));
-const names = Object.keys(cases).filter((name) => GROUPS.includes(name.split('/')[0]) && only.test(name));
+const all = Object.keys(cases);
+const names = all.filter((name) => only.test(name));
 
-for (const [server, settings] of Object.entries(SERVERS)) {
-  const mine = names.filter((name) => (cases[name].server || 'default') === server);
-  test(`observed, server ${server}`, { concurrency: AT_ONCE, skip: mine.length === 0 }, async (t) => {
-    const chatd = await startChatd({ settings });
-    const differ = [];
-    let agree = 0;
-    const play = async (name) => {
-      try {
-        await playCase(name, cases[name], chatd.port, { number: names.indexOf(name), better: BETTER[name] });
-        agree++;
-      } catch (error) {
-        differ.push(name);
-        error.message = `${cases[name].about}: ${error.message}`;
-        throw error;
-      }
-    };
-    const waiting = mine.filter((name) => WAITING[name] !== undefined);
-    await Promise.all(
-      mine.map((name) => t.test(`observed ${name}`, { skip: WAITING[name] }, () => play(name))),
-    );
-    t.diagnostic(
-      `observed, server ${server}: ${agree} agree, ${waiting.length} wait, ${differ.length} differ` +
-        `${differ.length ? `: ${differ.join(' ')}` : ''}`,
-    );
-    await chatd.stop();
-  });
+// Seconds that a case needs at least, so that long ones are begun first.
+function secondsOf({ steps }) {
+  const waits = JSON.stringify(steps).matchAll(/"(?:afterS":|nothing for |do":"wait )([\d.]+)(?: (ms))?/g);
+  return Math.max(0, ...[...waits].map(([, count, ms]) => Number(count) / (ms ? 1000 : 1)));
 }
+
+const longestFirst = (one, other) => secondsOf(cases[other]) - secondsOf(cases[one]);
+
+// Plays the cases of one server. {agree, better, differ, waiting}: names.
+async function playServer(t, server, mine) {
+  const { settings, own } = SERVERS[server];
+  const counts = { agree: [], better: [], differ: [], waiting: mine.filter(waitingFor) };
+  const chatd = await startChatd({ settings, program: own ? CHATD_OWN : CHATD });
+  const play = async (name) => {
+    try {
+      await playCase(name, cases[name], chatd.port, { number: all.indexOf(name), better: BETTER[name] });
+      counts[BETTER[name] ? 'better' : 'agree'].push(name);
+    } catch (error) {
+      counts.differ.push(name);
+      error.message = `${cases[name].about}: ${error.message}`;
+      throw error;
+    }
+  };
+  await Promise.all(
+    mine.sort(longestFirst).map((name) => t.test(`observed ${name}`, { skip: waitingFor(name) }, () => play(name))),
+  );
+  await chatd.stop();
+  return counts;
+}
+
+// Names by what is said of them.
+function byReason(list, reasonOf) {
+  const reasons = {};
+  list.forEach((name) => (reasons[reasonOf(name)] = reasons[reasonOf(name)] || []).push(name));
+  return Object.entries(reasons);
+}
+
+function tell(t, results) {
+  const sum = (what) => results.flatMap((counts) => counts[what]).sort();
+  const [agree, better, differ, waiting] = ['agree', 'better', 'differ', 'waiting'].map(sum);
+  for (const [why, list] of byReason(better, (name) => BETTER[name].why)) {
+    t.diagnostic(`observed, otherwise because ${why}: ${list.join(' ')}`);
+  }
+  for (const [why, list] of byReason(waiting, waitingFor)) {
+    t.diagnostic(`observed, not played because ${why}: ${list.join(' ')}`);
+  }
+  t.diagnostic(
+    `observed: of ${names.length} recorded cases ${agree.length} agree as recorded, ${better.length} in what chatd ` +
+      `does otherwise, ${waiting.length} are not played, ${differ.length} differ` +
+      `${differ.length ? `: ${differ.join(' ')}` : ''}`,
+  );
+}
+
+test('observed', { concurrency: Object.keys(SERVERS).length }, async (t) => {
+  const results = [];
+  const playAll = Object.keys(SERVERS).map((server) => {
+    const mine = names.filter((name) => serverOf(name, cases[name]) === server);
+    return t.test(`observed, server ${server}`, { concurrency: AT_ONCE, skip: mine.length === 0 }, async (st) => {
+      results.push(await playServer(st, server, mine));
+    });
+  });
+  await Promise.all(playAll);
+  tell(t, results);
+});

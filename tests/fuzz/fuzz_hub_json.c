@@ -54,7 +54,7 @@ static void check_record(struct bytes record)
 		check_message(arena, &message);
 	}
 	why = NULL;
-	require(handshake_read(arena, record, true, true, &request, &why) == 0 || why != NULL);
+	require(handshake_read(arena, record, ~0U, true, true, &request, &why) == 0 || why != NULL);
 	why = NULL;
 	require(handshake_read_response(arena, record, &why) == 0 || why != NULL);
 	arena_destroy(&arena);

@@ -144,7 +144,7 @@ void change_notice(struct hub *hub, unsigned worker, struct changing *changing,
 	value_add(&message.arguments, value_str(text));
 	*changing = (struct changing){0};
 	changing->notice.room = *room;
-	changing->notice.msg = room_encode(&message);
+	changing->notice.msg = room_encode(hub->sv[worker].codecs, &message);
 	arena_destroy(&arena);
 	home_notice(&hub->sv[worker], &changing->notice, on_answer);
 	assert_int_equal(changing->done, 0);

@@ -87,6 +87,10 @@ static void on_request(void *ctx, struct http_exchange *x)
 	assert_int_equal(f->depth, 0);
 	f->depth++;
 	f->requests++;
+	if (f->serve != NULL && f->serve(f, x)) {
+		f->depth--;
+		return;
+	}
 	if (path_is(x, "/later")) {
 		f->pending[f->pending_count++] = x;
 		http_on_gone(x, on_gone, f);
@@ -117,7 +121,8 @@ static enum http_decision on_head(void *ctx, struct http_exchange *x, size_t *bo
 	if (path_is(x, "/small")) {
 		*body_max = 4;
 	}
-	return path_is(x, "/now") || path_is(x, "/upgrade") ? HTTP_ANSWER_NOW : HTTP_READ_BODY;
+	return f->answer_now || path_is(x, "/now") || path_is(x, "/upgrade") ? HTTP_ANSWER_NOW
+									     : HTTP_READ_BODY;
 }
 
 static const char *fail_body(void *ctx, int status, const char *text, struct buf *body)

@@ -32,6 +32,10 @@ struct http_fixture {
 	unsigned depth; /* of calls of ours that must not nest */
 	unsigned gone;
 	bool answer_when_gone;
+	bool answer_now; /* on_head wants no body */
+	/* The test's own handler, which is asked first: whether the request is its own. */
+	bool (*serve)(struct http_fixture *f, struct http_exchange *x);
+	void *test; /* whatever it needs */
 	const char *fail_type; /* for http_restart(): refusals are "<status: text>" of that type */
 	struct stream *stream; /* of /upgrade */
 	struct buf rest;

@@ -13,9 +13,11 @@
 #include "chatd/bus/bus.h"
 #include "chatd/conn/claims.h"
 #include "chatd/conn/conns.h"
+#include "chatd/hub/ask_ids.h"
 #include "chatd/hub/hub.h"
 #include "chatd/room/home.h"
 #include "chatd/room/rooms.h"
+#include "chatd/transport/longpoll.h"
 #include "lib/base/log.h"
 #include "lib/conf/load.h"
 #include "lib/net/stream.h"
@@ -53,6 +55,8 @@ static void worker_open(struct hub *hub, unsigned worker)
 		.metrics = &hub->metrics[worker],
 		.limits = hub->limits,
 		.bars = hub->bars,
+		.asks = hub->asks,
+		.codecs = &hub->codecs,
 		.ops = op_list_create(),
 		.conf = hub->conf,
 	};
@@ -72,6 +76,12 @@ static void worker_open(struct hub *hub, unsigned worker)
 	sv->homes = homes_create(sv);
 	sv->conns = conns_create(sv, hub_hold_over);
 	sv->claims = claims_create(sv);
+	const struct longpoll_params polls = {
+		.poll_timeout_us = 90000000,
+		.away_timeout_us = 15000000,
+		.close_timeout_us = 5000000,
+	};
+	sv->polls = longpoll_pool_create(sv->loop, &polls);
 }
 
 void hub_open(struct hub *hub, unsigned workers, const char *conf)
@@ -84,6 +94,8 @@ void hub_open(struct hub *hub, unsigned workers, const char *conf)
 	hub->conf = conf_of(conf);
 	hub->limits = limits_create();
 	hub->bars = bars_create();
+	hub->asks = ask_ids_create();
+	codecs_init(&hub->codecs, hub->conf);
 	for (unsigned worker = 0; worker < workers; worker++) {
 		worker_open(hub, worker);
 	}
@@ -98,6 +110,7 @@ static void worker_close(struct services *sv)
 	assert_int_equal(homes_pending(sv->homes), 0);
 	assert_int_equal(sv->metrics->connections, 0);
 	conns_destroy(&sv->conns);
+	longpoll_pool_destroy(&sv->polls);
 	claims_destroy(&sv->claims);
 	rooms_destroy(&sv->rooms);
 	homes_destroy(&sv->homes);
@@ -143,6 +156,7 @@ void hub_close(struct hub *hub)
 	assert_int_equal(limits_connections(hub->limits), 0);
 	limits_destroy(&hub->limits);
 	bars_destroy(&hub->bars);
+	ask_ids_destroy(&hub->asks);
 	fake_store_destroy(&hub->store);
 	conf_unref(&hub->conf);
 }

@@ -3,6 +3,7 @@
 #ifndef TESTS_UNIT_HUB_FIXTURE_H
 #define TESTS_UNIT_HUB_FIXTURE_H
 
+#include "chatd/conn/codecs.h"
 #include "chatd/conn/conn.h"
 #include "chatd/op/services.h"
 #include "lib/metrics/metrics.h"
@@ -20,6 +21,8 @@ struct hub {
 	struct metrics metrics[HUB_WORKERS_MAX];
 	struct limits *limits;
 	struct bars *bars;
+	struct ask_ids *asks;
+	struct codecs codecs;
 	struct fake_store *store;
 	struct conf *conf;
 	struct list clients;

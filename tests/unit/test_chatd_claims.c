@@ -13,13 +13,15 @@
 struct asked {
 	int answers;
 	enum claim_answer answer;
+	int early;
 };
 
-static void on_answer(void *ctx, enum claim_answer answer)
+static void on_answer(void *ctx, enum claim_answer answer, struct buf *early)
 {
 	struct asked *asked = ctx;
 	asked->answers++;
 	asked->answer = answer;
+	asked->early = (int)early->len;
 }
 
 /* Worker from asks worker at, and gets an answer that it did not get inside. */
@@ -53,7 +55,7 @@ static void an_id_lives_once(void **state)
 	/* Its age does not matter while it lives. */
 	assert_int_equal(ask(&hub, 1, 0, &id, false), CLAIM_LIVE);
 	claims_end(&hub.sv[0], 0, &id, KEEP_US);
-	assert_int_equal(ask(&hub, 1, 0, &id, true), CLAIM_ENDED);
+	assert_int_equal(ask(&hub, 1, 0, &id, true), CLAIM_GONE);
 	hub_close(&hub);
 }
 
@@ -75,7 +77,7 @@ static void of_two_at_once_one_wins(void **state)
 	assert_true(here.answer == CLAIM_LIVE || there.answer == CLAIM_LIVE);
 	claims_end(&hub.sv[0], 1, &id, KEEP_US); /* from the other worker */
 	hub_turns(&hub, 2);
-	assert_int_equal(ask(&hub, 1, 1, &id, true), CLAIM_ENDED);
+	assert_int_equal(ask(&hub, 1, 1, &id, true), CLAIM_GONE);
 	hub_close(&hub);
 }
 
@@ -85,7 +87,7 @@ static void an_old_token_makes_nothing(void **state)
 	struct uuid id = any_id();
 	(void)state;
 	hub_open(&hub, 1, "");
-	assert_int_equal(ask(&hub, 0, 0, &id, false), CLAIM_ENDED);
+	assert_int_equal(ask(&hub, 0, 0, &id, false), CLAIM_GONE);
 	/* Nothing was noted by that. */
 	assert_int_equal(ask(&hub, 0, 0, &id, true), CLAIM_GRANTED);
 	hub_close(&hub);
@@ -104,7 +106,7 @@ static void what_ended_is_forgotten_in_time(void **state)
 	claims_end(&hub.sv[0], 0, &ids[1], KEEP_US);
 	claims_end(&hub.sv[0], 0, &ids[1], KEEP_US); /* said twice */
 	fake_time_skip(KEEP_US - 1000);
-	assert_int_equal(ask(&hub, 0, 0, &ids[0], true), CLAIM_ENDED);
+	assert_int_equal(ask(&hub, 0, 0, &ids[0], true), CLAIM_GONE);
 	fake_time_skip(1000);
 	/* By now its token is too old, and would be refused; the table itself is empty again. */
 	assert_int_equal(ask(&hub, 0, 0, &ids[0], true), CLAIM_GRANTED);

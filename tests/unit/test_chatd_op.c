@@ -61,7 +61,8 @@ static bool on_congested(struct op_caller *caller, struct op *op)
 	return CONTAINER_OF(caller, struct asker, caller)->is_congested;
 }
 
-static const struct op_caller_events asker_events = {on_done, on_emit, on_congested};
+static const struct op_caller_events asker_events = {
+	.done = on_done, .emit = on_emit, .congested = on_congested};
 
 static void fixture_open(struct fixture *f)
 {

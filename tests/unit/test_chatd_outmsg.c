@@ -21,7 +21,7 @@ static struct outmsg *pings(uint32_t count)
 {
 	struct outmsg_builder builder;
 	struct hub_message message = ping();
-	outmsg_begin(&builder, room_codecs());
+	outmsg_begin_single(&builder, &hub_codec_json);
 	for (uint32_t i = 0; i < count; i++) {
 		outmsg_add(&builder, &message);
 	}
@@ -39,10 +39,14 @@ static void has_a_form_for_each_way(void **state)
 	struct outmsg *msg = pings(1);
 	struct outmsg_local *local = outmsg_local_create(msg);
 	(void)state;
-	assert_chunk(outmsg_chunk(local, HUB_CODEC_JSON, false), PING, 11);
+	assert_chunk(outmsg_chunk(local, &hub_codec_json, FRAMING_RAW), PING, 11);
 	/* RFC 6455, section 5.2: a final text frame of 11 bytes, not masked. */
-	assert_chunk(outmsg_chunk(local, HUB_CODEC_JSON, true), "\x81\x0b" PING, 13);
-	assert_null(outmsg_chunk(local, HUB_CODEC_MSGPACK, true));
+	assert_chunk(outmsg_chunk(local, &hub_codec_json, FRAMING_WS), "\x81\x0b" PING, 13);
+	const struct chunk *event = outmsg_chunk(local, &hub_codec_json, FRAMING_SSE);
+	assert_chunk(event, "data: " PING "\r\n\r\n", 21);
+	assert_ptr_equal(outmsg_chunk(local, &hub_codec_json, FRAMING_SSE), event);
+	const struct hub_codec *other = hub_codec_msgpack(MSGPACK_NAMES_PASCAL, MSGPACK_LZ4_NONE);
+	assert_null(outmsg_chunk(local, other, FRAMING_WS));
 	assert_int_equal(outmsg_local_count(local), 1);
 	outmsg_local_done(&local);
 	assert_null(local);
@@ -66,7 +70,7 @@ static void frames_of_all_lengths(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct outmsg *msg = pings(cases[i].pings);
 		struct outmsg_local *local = outmsg_local_create(msg);
-		const struct chunk *frame = outmsg_chunk(local, HUB_CODEC_JSON, true);
+		const struct chunk *frame = outmsg_chunk(local, &hub_codec_json, FRAMING_WS);
 		size_t payload = cases[i].pings * 11;
 		assert_int_equal(frame->len, cases[i].len + payload);
 		assert_memory_equal(frame->data, cases[i].header, cases[i].len);
@@ -82,7 +86,7 @@ static void the_builder_tells_its_size(void **state)
 	struct outmsg_builder builder;
 	struct hub_message message = ping();
 	(void)state;
-	outmsg_begin(&builder, room_codecs());
+	outmsg_begin_single(&builder, &hub_codec_json);
 	assert_int_equal(outmsg_size(&builder), 0);
 	outmsg_add(&builder, &message);
 	assert_int_equal(outmsg_size(&builder), WS_HEADROOM + 11);
@@ -105,7 +109,8 @@ static void is_shared_by_workers_and_receivers(void **state)
 	for (int w = 0; w < 2; w++) {
 		locals[w] = outmsg_local_create(msg);
 		for (int i = 0; i < 3; i++) {
-			queued[w][i] = chunk_ref(outmsg_chunk(locals[w], HUB_CODEC_JSON, i == 2));
+			queued[w][i] = chunk_ref(outmsg_chunk(
+				locals[w], &hub_codec_json, i == 2 ? FRAMING_WS : FRAMING_RAW));
 		}
 		assert_ptr_equal(queued[w][0], queued[w][1]);
 		assert_int_equal(queued[w][0]->refs, 3); /* and the creator's */
@@ -121,7 +126,7 @@ static void is_shared_by_workers_and_receivers(void **state)
 	chunk_unref(queued[1][1]);
 	chunk_unref(queued[1][2]); /* the creator is still there */
 	assert_chunk(queued[0][1], PING PING, 22);
-	assert_chunk(outmsg_chunk(locals[1], HUB_CODEC_JSON, false), PING PING, 22);
+	assert_chunk(outmsg_chunk(locals[1], &hub_codec_json, FRAMING_RAW), PING PING, 22);
 	chunk_unref(queued[0][1]);
 	outmsg_local_done(&locals[1]);
 }
@@ -132,7 +137,7 @@ static void *worker_main(void *arg)
 	struct outmsg *msg = arg;
 	for (int i = 0; i < 1000; i++) {
 		struct outmsg_local *local = outmsg_local_create(msg);
-		struct chunk *queued = chunk_ref(outmsg_chunk(local, HUB_CODEC_JSON, true));
+		struct chunk *queued = chunk_ref(outmsg_chunk(local, &hub_codec_json, FRAMING_WS));
 		outmsg_local_done(&local);
 		chunk_unref(queued);
 	}

@@ -2,6 +2,7 @@
 #include "tests/unit/client_side.h"
 
 static const struct client_options plain;
+static const struct client_options websockets = {.transport = CLIENT_TRANSPORT_WEBSOCKETS};
 static const struct client_options skip = {.skip_negotiation = true};
 
 static const struct refusal {
@@ -45,7 +46,7 @@ static const struct refusal {
 		"what answers there is no SignalR server"},
 	{"SSH-2.0-OpenSSH_9.2p1\r\n", ERR_UNREACHABLE, "what answers there speaks no HTTP"},
 	{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", ERR_UNREACHABLE,
-		"what answers there is no SignalR server"},
+		"what answers there speaks no HTTP"},
 };
 
 static void check_refused(const struct refusal *refusal)
@@ -66,7 +67,7 @@ static void test_negotiate_refused(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(negotiate_refusals) / sizeof(negotiate_refusals[0]); i++) {
-		side_start(&plain);
+		side_start(&websockets);
 		server_accept();
 		server_request();
 		check_refused(&negotiate_refusals[i]);

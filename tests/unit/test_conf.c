@@ -1,6 +1,7 @@
 /* Loading settings: what wins, and sharing the result. */
 #include <pthread.h>
 
+#include "lib/value/lz4.h"
 #include "tests/unit/conf_help.h"
 
 static void test_defaults(void **state)
@@ -21,6 +22,9 @@ static void test_defaults(void **state)
 	assert_int_equal(conf->hub.handshake_timeout_us, 15000000);
 	assert_int_equal(conf->hub.max_message_size, 131072);
 	assert_false(conf->hub.create_rooms);
+	assert_true(conf->hub.messagepack);
+	assert_int_equal(conf->hub.messagepack_names, MSGPACK_NAMES_PASCAL);
+	assert_int_equal(conf->hub.messagepack_lz4, MSGPACK_LZ4_NONE);
 	assert_int_equal(conf->hub.recover_max, 1000);
 	assert_int_equal(conf->limits.user_rate, 50);
 	assert_int_equal(conf->limits.room_rate, 500);
@@ -34,6 +38,25 @@ static void test_defaults(void **state)
 	assert_origin(conf, "control", "socket", "default");
 	conf_unref(&conf);
 	assert_null(conf);
+}
+
+/* The choices stand in the order of enums that lib/conf does not see. */
+static void test_choices_of_others(void **state)
+{
+	(void)state;
+	struct conf *conf = load_good("[hub]\nmessagepack_names = camel\n"
+				      "messagepack_lz4 = block\n",
+		NULL);
+	assert_int_equal(conf->hub.messagepack_names, MSGPACK_NAMES_CAMEL);
+	assert_int_equal(conf->hub.messagepack_lz4, MSGPACK_LZ4_BLOCK);
+	conf_unref(&conf);
+	conf = load_good("[hub]\nmessagepack = false\nmessagepack_names = pascal\n"
+			 "messagepack_lz4 = block_array\n",
+		NULL);
+	assert_false(conf->hub.messagepack);
+	assert_int_equal(conf->hub.messagepack_names, MSGPACK_NAMES_PASCAL);
+	assert_int_equal(conf->hub.messagepack_lz4, MSGPACK_LZ4_BLOCK_ARRAY);
+	conf_unref(&conf);
 }
 
 static void test_derived(void **state)
@@ -360,6 +383,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_choices_of_others),
 		cmocka_unit_test(test_derived),
 		cmocka_unit_test_setup_teardown(test_order, folder_setup, folder_teardown),
 		cmocka_unit_test(test_values),

@@ -38,7 +38,8 @@ static void test_rows(void **state)
 		assert_non_null(key->default_text);
 		assert_true(strlen(key->doc) > 10 && key->doc[strlen(key->doc) - 1] == '.');
 		for (const char *p = key->key; *p != '\0'; p++) {
-			assert_true(islower((unsigned char)*p) || *p == '_');
+			assert_true(islower((unsigned char)*p) || *p == '_' ||
+				    (p > key->key && isdigit((unsigned char)*p)));
 		}
 		assert_ptr_equal(conf_key_find(bytes_str(key->section), bytes_str(key->key)), key);
 		assert_true((key->type == CONF_ENUM) <= (key->choices != NULL));

@@ -85,7 +85,8 @@ static void test_refused_together(void **state)
 		"chatd.conf:6: limits.send_memory: it must not be less than limits.send_queue",
 		"chatd.conf:3: hub.detailed_errors: it is not allowed while server.environment is "
 		"Production",
-		"chatd.conf:8: auth.algorithms: RSA and ECDSA need auth.jwt_public_key");
+		"chatd.conf:8: auth.algorithms: RSA and ECDSA need auth.jwt_public_key or "
+		"auth.jwks_url");
 }
 
 static void test_refused_text(void **state)

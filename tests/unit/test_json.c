@@ -91,6 +91,7 @@ static void test_kinds(void **state)
 	value = read_ok("{}");
 	assert_int_equal(value.kind, VALUE_OBJECT);
 	assert_int_equal(value.count, 0);
+	assert_true(value.dictionary);
 	value = read_ok("{\"b\":[1,\"x\",{}],\"a\":null}");
 	assert_int_equal(value.count, 2);
 	assert_true(bytes_eq(value.members[0].name, BYTES_LIT("b")));
@@ -98,6 +99,7 @@ static void test_kinds(void **state)
 	assert_int_equal(value.members[0].value.items[0].integer, 1);
 	assert_text(&value.members[0].value.items[1], "x", 1);
 	assert_int_equal(value.members[0].value.items[2].kind, VALUE_OBJECT);
+	assert_true(value.members[0].value.items[2].dictionary);
 	assert_int_equal(value_get(&value, "a")->kind, VALUE_NULL);
 }
 

@@ -243,6 +243,56 @@ static void test_pause_and_resume(void **state)
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, stream_setup, stream_teardown)
 
+/* What was queued is taken out, without what had left before. */
+static void test_take_queue(void **state)
+{
+	struct side side;
+	struct buf unsent = {NULL, 0, 0};
+	char got[4096];
+	(void)state;
+	side_open(&side, false);
+	size_t sent = fill(&side);
+	size_t queued = stream_queued(side.stream);
+	assert_in_range(queued, 1, sent - 1);
+	stream_send_copy(side.stream, BYTES_LIT("tail"));
+	buf_append_str(&unsent, "before:");
+	stream_take_queue(side.stream, &unsent);
+	assert_int_equal(unsent.len, 7 + queued + 4);
+	assert_memory_equal(unsent.data, "before:", 7);
+	assert_memory_equal(unsent.data + unsent.len - 4, "tail", 4);
+	assert_int_equal(stream_queued(side.stream), 0);
+	assert_int_equal(stream_pool_queued(pool), 0);
+	assert_int_equal(stream_stalled_since(side.stream), 0);
+	assert_false(stream_is_broken(side.stream));
+	int fd = stream_release(&side.stream);
+	turns(2);
+	/* The rest follows what the kernel had taken, without a gap. */
+	size_t came = 0;
+	ssize_t n;
+	while ((n = recv(side.peer, got, sizeof(got), MSG_DONTWAIT)) > 0) {
+		came += (size_t)n;
+	}
+	assert_int_equal(came + queued, sent);
+	close(fd);
+	buf_finish(&unsent);
+	side_finish(&side);
+}
+
+static void test_is_broken(void **state)
+{
+	struct side side;
+	(void)state;
+	side_open(&side, false);
+	assert_false(stream_is_broken(side.stream));
+	close(side.peer);
+	side.peer = -1;
+	stream_send_copy(side.stream, BYTES_LIT("x"));
+	stream_flush(side.stream);
+	assert_true(stream_is_broken(side.stream));
+	turns(2);
+	side_finish(&side);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +304,8 @@ int main(void)
 		TEST(test_low_mark),
 		TEST(test_pause),
 		TEST(test_pause_and_resume),
+		TEST(test_take_queue),
+		TEST(test_is_broken),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,6 +20,7 @@ static void test_building(void **state)
 
 	assert_int_equal(object.kind, VALUE_OBJECT);
 	assert_int_equal(object.count, 3);
+	assert_false(object.dictionary);
 	assert_int_equal(value_get(&object, "a")->integer, -7);
 	assert_true(bytes_eq(value_get(&object, "b")->text, BYTES_LIT("text")));
 	const struct value *items = value_get(&object, "c");
@@ -70,6 +71,8 @@ static void test_get_of_no_object(void **state)
 	assert_null(value_get_nocase(&text, "x"));
 	assert_null(value_get(&value_null, "x"));
 	assert_int_equal(value_null.kind, VALUE_NULL);
+	assert_int_equal(value_unfit.kind, VALUE_TEXT);
+	assert_true(value_unfit.bad_text);
 }
 
 int main(void)

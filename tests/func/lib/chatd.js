@@ -95,13 +95,14 @@ function run(program, args, { env = {}, input = '', timeout = 60000, cwd = ROOT 
 
 class Chatd {
   // settings: environment variables over the defaults below. dir: a state directory to go on with. port: 0 picks one.
-  // wrap: a command line that the daemon's is appended to.
-  constructor({ settings = {}, dir, port = 0, args = [], wrap = [] } = {}) {
+  // wrap: a command line that the daemon's is appended to. program: another build of the daemon.
+  constructor({ settings = {}, dir, port = 0, args = [], wrap = [], program = CHATD } = {}) {
     this.ownsDir = dir === undefined;
     this.dir = dir === undefined ? scratchDir() : dir;
     this.wantedPort = port;
     this.args = args;
     this.wrap = wrap;
+    this.program = program;
     this.socket = path.join(this.dir, 'control.sock');
     this.database = ON_POSTGRES && !('CHATD_DATABASE_URL' in settings) ? databaseOf(this.dir) : null;
     this.env = {
@@ -131,7 +132,7 @@ class Chatd {
 
   // Starts it; the promise is kept when the ready line has come, broken when the daemon ends before.
   start() {
-    const [command, ...rest] = [...this.wrap, ...PREFIX, CHATD, ...this.args];
+    const [command, ...rest] = [...this.wrap, ...PREFIX, this.program, ...this.args];
     this.prepare();
     this.startedAt = Date.now();
     this.child = spawn(command, rest, { env: environment(this.env), cwd: this.dir, stdio: ['ignore', 'pipe', 'pipe'] });

@@ -107,17 +107,27 @@ class RawHub {
   }
 }
 
-// A HubConnection of the real client, not yet started, with every event it hears in .heard[name].
-function realClient(url, { user, token = () => userToken(user), skipNegotiation = false, reconnect, transport } = {}) {
-  const options = { accessTokenFactory: token, skipNegotiation };
+// A HubConnection of the real client, not yet started, with every event it hears in .heard[name]. protocol: json unless
+// said; http: further options of withUrl().
+function realClient(url, options = {}) {
+  const { user, token = () => userToken(user), skipNegotiation = false, reconnect, transport, protocol, http } = options;
+  return listening(built(url, { accessTokenFactory: token, skipNegotiation, transport, ...http }, { reconnect, protocol }));
+}
+
+function built(url, options, { reconnect, protocol }) {
+  const { transport, skipNegotiation, ...rest } = options;
   if (skipNegotiation || transport) {
-    options.transport = transport || signalR.HttpTransportType.WebSockets;
+    rest.transport = transport || signalR.HttpTransportType.WebSockets;
   }
-  let builder = new signalR.HubConnectionBuilder().withUrl(url, options).configureLogging(signalR.LogLevel.None);
+  let builder = new signalR.HubConnectionBuilder().withUrl(url, { ...rest, skipNegotiation });
+  builder = builder.configureLogging(signalR.LogLevel.None);
   if (reconnect) {
     builder = builder.withAutomaticReconnect(reconnect);
   }
-  const connection = builder.build();
+  return (protocol ? builder.withHubProtocol(protocol) : builder).build();
+}
+
+function listening(connection) {
   connection.heard = {};
   const names = ['ReceiveMessage', 'UserJoined', 'UserLeft', 'RoomCreated', 'ServerNotification'];
   for (const name of names) {

@@ -7,6 +7,7 @@ const { OPCODE, RS, frame, closeFrame } = require('./ws');
 const call = (id, target, args = []) =>
   `${JSON.stringify({ type: 1, invocationId: id, target, arguments: args })}${RS}`;
 const CALL = call('1', 'NoSuchMethod');
+const PING = `{"type":6}${RS}`;
 const CALL_START = '{"type":1,"invocationId":"1","target":"';
 
 // A shortened record: how it begins, which text is repeated in it and how it ends. Both sizes are in the recording, so
@@ -19,12 +20,15 @@ const LONG = [
   { start: CALL_START, unit: 'T', end: '","arguments":["conform"]}' },
   { start: '{"type":6,"x":', unit: '[', close: ']', end: '}' },
   { start: `${CALL_START}NoSuchMethod","arguments":["`, unit: 'x', end: '"]}' },
-  { start: '', unit: `{"type":6}${RS}`, end: null },
+  { start: '', unit: PING, end: null },
+  { start: `{"protocol":"json","version":1}${RS}`, unit: PING, end: null },
 ];
 
 function rebuild(shown) {
   const size = Number(/… \((\d+) bytes\)$/.exec(shown)[1]);
-  const row = LONG.find(({ start, unit }) => shown.startsWith(start + unit));
+  const head = shown.slice(0, shown.indexOf('…'));
+  const row =
+    LONG.find(({ start, unit }) => shown.startsWith(start + unit)) || LONG.find(({ start }) => start.startsWith(head));
   const end = row.end === null ? '' : row.end + RS;
   const width = row.unit.length + (row.close || '').length;
   const count = (size - row.start.length - end.length) / width;
@@ -40,6 +44,9 @@ function textOf(shown) {
   const text = shown.replace(/␞/g, RS);
   return /… \(\d+ bytes\)$/.test(text) ? rebuild(text) : text;
 }
+
+// The body of a request, which may be shown as bytes.
+const bodyOf = (shown) => (shown.startsWith('hex ') ? Buffer.from(shown.slice(4), 'hex') : textOf(shown));
 
 // In what comes, a run is shortened alike: "T…(5000 times)".
 const unshorten = (text) => text.replace(/(.)…\((\d+) times\)/gu, (_, one, times) => one.repeat(Number(times)));
@@ -103,4 +110,4 @@ function writesOf(described) {
   return [DESCRIBED[described]()];
 }
 
-module.exports = { textOf, unshorten, writesOf };
+module.exports = { textOf, bodyOf, unshorten, writesOf };

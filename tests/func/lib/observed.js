@@ -2,19 +2,25 @@
 // Plays one case of tests/vectors/server-observed.json against a daemon and compares what comes.
 
 const assert = require('node:assert');
-const { RawConnection, requestBytes, negotiate } = require('./http');
-const { RawWebSocket, RS } = require('./ws');
-const { HANDSHAKE } = require('./hub');
+const { request } = require('./http');
+const { Requests } = require('./observed-requests');
+const { RawWebSocket, RS, OPCODE, frame } = require('./ws');
 const { userToken, signToken, now } = require('./token');
 const { textOf, writesOf } = require('./observed-bytes');
-const { listMatches, responseMatches } = require('./observed-match');
+const match = require('./observed-match');
 const { sleep } = require('./util');
 
 const PROBE = { type: 1, invocationId: 'probe', target: 'NoSuchMethodProbe', arguments: [] };
+const PROBED = 'PROBE ANSWERED';
 const NOT_ANSWERED = 'do not answer the Close frame';
 const LONGEST_MS = 25000;
+const QUIET_MS = 300;
 const isPing = (event) => event.record !== undefined && JSON.parse(event.record).type === 6;
+const isEventPing = (event) => event.text === `data: {"type":6}${RS}\r\n\r\n`;
 const isProbeAnswer = (event) => event.record !== undefined && JSON.parse(event.record).invocationId === 'probe';
+const isEnd = (event) => event.ended !== undefined;
+const isCompletion = (item) => /"type":3/.test(typeof item === 'string' ? item : item.record);
+const inWords = (value) => JSON.stringify(value, (_, v) => (v instanceof RegExp ? String(v) : v));
 
 class Played {
   // number: a room and users of the case's own, so that cases can run beside each other.
@@ -25,7 +31,8 @@ class Played {
     this.user = `observed-${number}`;
     this.room = `conform-${number}`;
     this.nonce = `nonce-${number}`;
-    this.requests = [];
+    this.requests = new Requests(port, { pipelined: name.endsWith('pipelined') });
+    this.sockets = [];
     this.gots = 0;
     this.httpVersion = name.endsWith('http-1.0') ? '1.0' : undefined;
     this.tokens = {
@@ -40,7 +47,11 @@ class Played {
   // Placeholders of the recording; shortened sizes count the room's recorded name.
   fill(text) {
     let filled = text.replace(/<(jwt|other|forged|algnone|expired)>/g, (name) => this.tokens[name]);
-    filled = filled.replace(/<id>/g, () => this.id).replace(/NONCE/g, this.nonce).replace('HOST', this.host);
+    filled = filled.replace(/<id>/g, () => this.id).replace(/<connectionId>/g, () => this.connectionId);
+    filled = filled.replace(/NONCE/g, this.nonce).replace('HOST', this.host);
+    if (this.counter !== undefined) {
+      filled = filled.replace(/<counter>/g, this.counter);
+    }
     return filled.length < 2000 ? filled.replace(/conform/g, this.room) : filled;
   }
 
@@ -48,21 +59,34 @@ class Played {
     return `127.0.0.1:${this.port}`;
   }
 
-  async run() {
+  get socket() {
+    return this.sockets[this.sockets.length - 1];
+  }
+
+  // The steps, and those that chatd needs before the first of them that sends something.
+  steps() {
     const { steps } = this.recorded;
-    const lastGot = Math.max(-1, ...Object.keys(this.better.got || {}).map(Number));
+    const at = steps.findIndex((step) => step.send !== undefined);
+    return at < 0 ? steps : [...steps.slice(0, at), ...(this.better.first || []), ...steps.slice(at)];
+  }
+
+  async run() {
+    const steps = this.steps();
+    this.list = steps;
+    const lastGot = this.better.goOn ? -1 : Math.max(-1, ...Object.keys(this.better.got || {}).map(Number));
     this.answerClose = !steps.some((step) => step.do === NOT_ANSWERED);
     try {
       for (this.at = 0; this.at < steps.length; this.at++) {
         const step = steps[this.at];
         await this.step(step);
         if (step.got !== undefined && lastGot >= 0 && this.gots > lastGot) {
-          return;
+          break;
         }
       }
+      this.requests.assertNothingLeft();
     } finally {
-      this.socket && this.socket.destroy();
-      this.requests.forEach(({ connection }) => connection.destroy());
+      this.sockets.forEach((socket) => socket.destroy());
+      this.requests.destroy();
     }
   }
 
@@ -87,30 +111,17 @@ class Played {
     return bearer ? this.tokens[bearer[1]] : undefined;
   }
 
-  // Requests that follow each other without a "got" between them go out on one connection, pipelined.
-  async request(step) {
-    const line = this.fill(step.request);
-    const last = this.requests[this.requests.length - 1];
-    const connection = last && !last.answered ? last.connection : await RawConnection.connect(this.port);
-    const [method, target, version] = line.split(' ');
-    if (line.includes('\r\n')) {
-      connection.write(line);
-    } else {
-      const headers = {};
-      for (const [name, value] of Object.entries(step.headers || {})) {
-        headers[name] = this.fill(value);
-      }
-      connection.write(
-        requestBytes(method, target, {
-          host: this.host,
-          token: headers.Authorization ? undefined : this.authorization(step),
-          headers,
-          body: step.body === undefined ? undefined : textOf(this.fill(step.body)),
-          version: version ? version.slice(5) : undefined,
-        }),
-      );
+  request(step) {
+    const headers = {};
+    for (const [name, value] of Object.entries(step.headers || {})) {
+      headers[name] = this.fill(value);
     }
-    this.requests.push({ connection, method, answered: false });
+    return this.requests.send(this.fill(step.request), {
+      host: this.host,
+      token: headers.Authorization ? undefined : this.authorization(step),
+      headers,
+      body: step.body === undefined ? undefined : this.fill(step.body),
+    });
   }
 
   async upgrade(step) {
@@ -126,26 +137,26 @@ class Played {
     });
     this.upgraded = response;
     if (socket) {
-      this.socket = socket;
+      this.sockets.push(socket);
       this.clock = Date.now();
     } else {
-      this.requests.push({ connection, method, answered: true });
+      this.requests.all.push({ connection, method, answered: true });
     }
-    const next = this.recorded.steps[this.at + 1];
+    const next = this.list[this.at + 1];
     const compared = next && next.got !== undefined && !Array.isArray(next.got) && next.got.status !== undefined;
     if (!compared) {
       assert.strictEqual(response.status, 101, `the upgrade: ${response.body}`);
+      this.upgraded = undefined;
     }
   }
 
   // What is to be sent along with the upgrade request.
   early() {
-    const next = this.recorded.steps[this.at + 1];
+    const next = this.list[this.at + 1];
     if (!next || next.note !== 'before the 101 came') {
       return undefined;
     }
     this.at++;
-    const { frame, OPCODE } = require('./ws');
     return frame(OPCODE.text, textOf(next.data));
   }
 
@@ -169,30 +180,48 @@ class Played {
   }
 
   async act(what) {
-    const waited = /^(?:nothing for|wait) ([\d.]+) (s|ms)$/.exec(what);
-    if (waited) {
-      await sleep(Number(waited[1]) * (waited[2] === 's' ? 1000 : 1));
-    } else if (what.endsWith('gives <id>')) {
-      this.id = (await negotiate(this.port, this.tokens['<jwt>'])).connectionToken;
-    } else if (what === 'handshake json version 1, answered {}') {
-      this.socket.sendRecord(HANDSHAKE);
-      const answer = await this.socket.next();
-      assert.strictEqual(answer.record, '{}', `the handshake: ${JSON.stringify(answer)}`);
-      this.clock = Date.now();
-    } else if (what === 'JoinRoom conform has been called') {
-      this.socket.sendRecord({ type: 1, invocationId: 'join', target: 'JoinRoom', arguments: [this.room] });
-      const answer = await this.socket.next({ keep: (event) => event.record.includes('"join"') });
-      assert.match(answer.record, /"result"/);
-    } else if (what === 'close the TCP connection without a Close frame') {
-      this.socket.destroy();
-      await sleep(300);
-    } else if (what === 'TCP FIN, still reading') {
-      this.socket.connection.end();
-    } else if (what === 'two upgrades at once; statuses sorted') {
-      await this.race();
-    } else {
-      this.keepBusy(what);
+    for (const [pattern, act] of ACTS) {
+      const parts = pattern.exec(what);
+      if (parts) {
+        await act(this, parts);
+        return;
+      }
     }
+    this.keepBusy(what);
+  }
+
+  async negotiate(target) {
+    const response = await request(this.port, 'POST', target, { token: this.tokens['<jwt>'] });
+    assert.strictEqual(response.status, 200, `negotiate: ${response.body}`);
+    const answer = JSON.parse(response.body);
+    this.connectionId = answer.connectionId;
+    this.id = answer.connectionToken || answer.connectionId;
+  }
+
+  async handshake(version) {
+    this.socket.sendRecord({ protocol: 'json', version });
+    const answer = await this.socket.next();
+    assert.strictEqual(answer.record, '{}', `the handshake: ${JSON.stringify(answer)}`);
+    this.clock = Date.now();
+  }
+
+  // The first poll, which is answered at once, the handshake and the poll that brings its answer.
+  async startPolling() {
+    const target = `/chathub?id=${this.id}`;
+    const poll = () => request(this.port, 'GET', target, { token: this.tokens['<jwt>'] });
+    const first = await poll();
+    assert.deepStrictEqual([first.status, first.body], [200, ''], 'the first poll');
+    const body = `{"protocol":"json","version":1}${RS}`;
+    const post = await request(this.port, 'POST', target, { token: this.tokens['<jwt>'], body });
+    assert.deepStrictEqual([post.status, post.body], [200, ''], 'the POST of the handshake');
+    const second = await poll();
+    assert.deepStrictEqual([second.status, second.body], [200, `{}${RS}`], 'the poll for the handshake');
+  }
+
+  async joinRoom() {
+    this.socket.sendRecord({ type: 1, invocationId: 'join', target: 'JoinRoom', arguments: [this.room] });
+    const answer = await this.socket.next({ keep: (event) => event.record.includes('"join"') });
+    assert.match(answer.record, /"result"/);
   }
 
   async race() {
@@ -228,89 +257,201 @@ class Played {
       assert.deepStrictEqual(this.statuses, wanted);
     } else if (Array.isArray(wanted)) {
       await this.gotList(wanted);
+    } else if (wanted.none !== undefined) {
+      await this.requests.none(Number(/^no answer within ([\d.]+) s$/.exec(wanted.none)[1]));
+    } else if (wanted.events !== undefined) {
+      await this.gotEvents(wanted.events);
     } else {
-      const response = await this.response();
-      assert.ok(
-        responseMatches(wanted, response),
-        `wanted ${JSON.stringify(wanted)}\ngot ${response.status} ${JSON.stringify(response.headers)} ${response.body}`,
-      );
+      await this.gotResponse(wanted);
     }
   }
 
-  async response() {
-    if (this.upgraded) {
-      const response = this.upgraded;
-      this.upgraded = undefined;
-      return response;
+  async gotResponse(wanted) {
+    const response = this.upgraded || (await this.requests.response({ of: wanted.of, wait: wanted.afterS }));
+    this.upgraded = undefined;
+    await this.pollOn(wanted, response);
+    assert.ok(
+      match.responseMatches(wanted, response),
+      `wanted ${inWords(wanted)}\n` +
+        `got ${response.status} ${JSON.stringify(response.headers)} ${response.body} (${response.seconds} s)`,
+    );
+  }
+
+  // Items of a stream may come in several polls.
+  async pollOn(wanted, response) {
+    const body = wanted.body || '';
+    if (!body.includes('<items>')) {
+      return;
     }
-    const request = this.requests.find(({ answered }) => !answered);
-    request.answered = true;
-    return request.connection.readResponse({ method: request.method });
+    while (!match.bodyMatches(body, response.body) && match.recordsOf(response.body).every((text) => !isCompletion(text))) {
+      const next = await request(this.port, 'GET', `/chathub?id=${this.id}`, { token: this.tokens['<jwt>'] });
+      assert.strictEqual(next.status, 200);
+      response.body += next.body;
+    }
+  }
+
+  // Server-sent events; behind the last nothing comes for a moment.
+  async gotEvents(recorded) {
+    const wanted = recorded.map((item) => (typeof item === 'string' ? this.fill(item) : item));
+    const { stream } = this.requests;
+    const wantsPings = wanted.some((item) => typeof item === 'string' && item.includes('{"type":6}'));
+    const keep = (event) => wantsPings || !isEventPing(event);
+    const seen = [];
+    const next = async (timeout) => {
+      const event = await stream.next({ timeout, keep });
+      event.seconds = (Date.now() - stream.sentAt) / 1000;
+      seen.push(event);
+    };
+    const items = match.speaksOfItems(wanted);
+    const isDone = () => (items ? seen.some(({ text }) => isCompletion(text || '')) : seen.length >= wanted.length);
+    while (!isDone() && !seen.some(isEnd)) {
+      await next(LONGEST_MS).catch((error) => assert.fail(`${error.message}; got ${inWords(seen)}`));
+    }
+    if (!seen.some(isEnd)) {
+      await next(wantsPings ? 1 : QUIET_MS).catch(() => {});
+    }
+    assert.ok(match.sseMatches(wanted, seen), `wanted ${inWords(wanted)}\ngot ${inWords(seen)}`);
   }
 
   async gotList(recorded) {
     // Not JSON yet: placeholders are filled in the text.
-    const wanted = recorded.map((item) => (typeof item === 'string' ? this.fill(item) : item));
+    let wanted = recorded.map((item) => (typeof item === 'string' ? this.fill(item) : item));
     const choices = [wanted, ...(this.better.anyOf || [])];
     const seen = await this.collect(wanted, choices.length > 1);
+    this.learnCounter(wanted, seen);
     const fits = choices.some((choice) => {
-      const list = choice.filter((item) => item !== 'PROBE ANSWERED');
-      return listMatches(list, seen, { unordered: this.better.unordered });
+      const list = choice.filter((item) => item !== PROBED && item.stalled === undefined);
+      const filled = list.map((item) => (typeof item === 'string' ? this.fill(item) : item));
+      return match.listMatches(filled, seen, this.better);
     });
-    assert.ok(fits, `wanted ${JSON.stringify(choices, (_, v) => (v instanceof RegExp ? String(v) : v))}\n` +
-      `got ${JSON.stringify(seen)}`);
+    assert.ok(fits, `wanted ${inWords(choices)}\ngot ${inWords(seen)}`);
   }
 
-  // The events that a list speaks of. After the last, a call is made: its answer shows that the connection serves, and
-  // that nothing more came.
-  async collect(wanted, mayEnd) {
-    const seen = [];
+  // The number that the server gave to its invocation, for the answer to it.
+  learnCounter(wanted, seen) {
+    if (wanted.some((item) => typeof item === 'string' && item.includes('s<counter>'))) {
+      const ids = seen.map(({ record }) => /"invocationId":"s(\d+)"/.exec(record || ''));
+      const found = ids.find((id) => id !== null);
+      assert.ok(found, `no invocation of the server: ${inWords(seen)}`);
+      this.counter = found[1];
+    }
+  }
+
+  // Takes events of the socket; items of a stream count once where the list speaks of items.
+  listener(wanted) {
     const wantsPings = wanted.some((item) => item.ping !== undefined);
     const wantsPongs = wanted.some((item) => item.frame === 'pong');
+    const folds = match.speaksOfItems(wanted);
     const keep = (event) => (wantsPings || !isPing(event)) && (wantsPongs || event.pong === undefined);
+    const seen = [];
+    const take = (event) => {
+      const last = seen[seen.length - 1];
+      if (!folds || last === undefined || !match.isSameItems(last.record, event.record)) {
+        seen.push(event);
+      }
+    };
     const next = async (timeout) => {
       const event = await this.socket.next({ timeout, keep });
       event.seconds = (Date.now() - this.clock) / 1000;
       return event;
     };
-    const last = wanted[wanted.length - 1];
-    if (last === undefined) {
-      const quiet = await next(this.quietMs || 300).catch(() => null);
+    const must = (timeout) =>
+      next(timeout).catch((error) => assert.fail(`${error.message}; got ${inWords(seen)}`));
+    return { seen, take, next, must };
+  }
+
+  // The events that a list speaks of.
+  async collect(wanted, mayEnd) {
+    const listener = this.listener(wanted);
+    const { seen, take, next, must } = listener;
+    if (this.until !== undefined) {
+      await this.collectUntil(listener);
+      return seen;
+    }
+    const probes = wanted.includes(PROBED);
+    const stalled = wanted.find((item) => item.stalled !== undefined);
+    const list = wanted.filter((item) => item !== PROBED && item.stalled === undefined);
+    const last = wanted[wanted.length - 1] || {};
+    if (wanted.length === 0) {
+      const quiet = await next(this.quietMs || QUIET_MS).catch(() => null);
       return quiet ? [quiet] : [];
     }
-    const probes = last === 'PROBE ANSWERED';
-    const count = wanted.length - (probes ? 1 : 0);
-    const timeout = probes ? 5000 : LONGEST_MS;
-    const isEnd = (event) => event.ended !== undefined;
-    while (seen.length < count || last.then || last.closed) {
-      seen.push(await next(timeout).catch((error) => assert.fail(`${error.message}; got ${JSON.stringify(seen)}`)));
+    const completions = list.filter((item) => typeof item === 'string' && isCompletion(item)).length;
+    const isDone = () =>
+      this.better.byInvocation && !probes
+        ? seen.filter(({ record }) => isCompletion(record || '')).length >= completions
+        : seen.length >= list.length && !last.then && !last.closed;
+    while (!isDone()) {
+      take(await must(probes ? 5000 : LONGEST_MS));
       if (isEnd(seen[seen.length - 1])) {
         return seen;
       }
     }
-    if (!probes) {
-      return seen;
+    if (stalled) {
+      const more = await next(Number(/([\d.]+) s$/.exec(stalled.stalled)[1]) * 1000).catch(() => null);
+      assert.strictEqual(more, null, 'more came');
     }
+    if (probes) {
+      await this.probe(listener, mayEnd);
+    }
+    return seen;
+  }
+
+  // A call: its answer shows that the connection serves, and that nothing more came.
+  async probe({ seen, take, must }, mayEnd) {
     this.socket.sendRecord(PROBE);
     for (;;) {
-      const event = await next(timeout).catch((error) => assert.fail(`${error.message}; got ${JSON.stringify(seen)}`));
+      const event = await must(5000);
       if (isProbeAnswer(event)) {
         assert.match(event.record, /'NoSuchMethodProbe' due to an error on the server. HubException: Method does not/);
-        return seen;
+        return;
       }
-      seen.push(event);
+      take(event);
       if (isEnd(event)) {
-        if (!mayEnd) {
-          assert.fail(`the connection serves no more; got ${JSON.stringify(seen)}`);
-        }
-        return seen;
+        assert.ok(mayEnd, `the connection serves no more; got ${inWords(seen)}`);
+        return;
+      }
+    }
+  }
+
+  // What comes within a time.
+  async collectUntil({ take, next }) {
+    const { until } = this;
+    this.until = undefined;
+    for (;;) {
+      const event = await next(until - Date.now()).catch(() => null);
+      if (event === null) {
+        return;
+      }
+      take(event);
+      if (isEnd(event)) {
+        return;
       }
     }
   }
 }
 
+// What the recording calls "do".
+const ACTS = [
+  [/^(?:nothing for|wait) ([\d.]+) (s|ms)$/, (_, [, count, unit]) => sleep(Number(count) * (unit === 's' ? 1000 : 1))],
+  [/^the first ([\d.]+) s, then the rest$/, (played, [, count]) => {
+    played.until = played.clock + Number(count) * 1000;
+  }],
+  [/^POST (\S+) gives <id>$/, (played, [, target]) => played.negotiate(target)],
+  [/^handshake json version (\d), answered \{\}$/, (played, [, version]) => played.handshake(Number(version))],
+  [/^GET \?id=<id>: 200, empty; POST handshake; GET gives \{\}␞$/, (played) => played.startPolling()],
+  [/^JoinRoom conform has been called$/, (played) => played.joinRoom()],
+  [/^close the TCP connection without a Close frame$/, (played) => {
+    played.socket.destroy();
+    return sleep(300);
+  }],
+  [/^close the TCP connection of the GET$/, (played) => played.requests.closeStream()],
+  [/^TCP FIN, still reading$/, (played) => played.socket.connection.end()],
+  [/^two upgrades at once; statuses sorted$/, (played) => played.race()],
+];
+
 function playCase(name, recorded, port, options) {
   return new Played(name, recorded, port, options).run();
 }
 
-module.exports = { playCase, RS };
+module.exports = { playCase };

@@ -12,8 +12,14 @@ const PROBE = path.resolve(ROOT, process.env.CLIENT_PROBE_BIN || path.join(path.
 const PREFIX = (process.env.CHATD_BIN_PREFIX || '').split(' ').filter(Boolean);
 
 class Probe {
-  constructor(url, { user, token = userToken(user), skip = false } = {}) {
-    const [command, ...args] = [...PREFIX, PROBE, ...(skip ? ['--skip'] : []), url];
+  // transport and encoding: by lib/client's names; without them its own choice.
+  constructor(url, { user, token = userToken(user), skip = false, transport, encoding } = {}) {
+    const options = [
+      ...(skip ? ['--skip'] : []),
+      ...(transport ? [`--transport=${transport}`] : []),
+      ...(encoding ? [`--encoding=${encoding}`] : []),
+    ];
+    const [command, ...args] = [...PREFIX, PROBE, ...options, url];
     this.child = spawn(command, args, { env: environment({ CLIENT_PROBE_TOKEN: token }), stdio: 'pipe' });
     this.events = [];
     this.errors = '';

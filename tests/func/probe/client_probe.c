@@ -1,6 +1,7 @@
-/* lib/client with pipes for hands, for tests/func/client.test.js: client_probe [--skip] URL. The
- * token is in CLIENT_PROBE_TOKEN. Each line of standard input is a call, ["Method", argument...];
- * its end says goodbye. Each line of standard output is an event, as a JSON object. */
+/* lib/client with pipes for hands, for tests/func/client.test.js: client_probe [--skip]
+ * [--transport=NAME] [--encoding=NAME] URL. The token is in CLIENT_PROBE_TOKEN. Each line of
+ * standard input is a call, ["Method", argument...]; its end says goodbye. Each line of standard
+ * output is an event, as a JSON object. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -60,9 +61,11 @@ static void tell_refused(int err)
 
 static void on_open(void *ctx)
 {
+	const struct probe *probe = ctx;
 	struct buf out = {0};
-	(void)ctx;
 	event_begin(&out, "open");
+	json_write_member_text(&out, "transport",
+		bytes_str(client_transport_name(client_transport(probe->client))));
 	event_end(&out);
 }
 
@@ -164,20 +167,38 @@ static int probe_run(struct probe *probe, const struct client_options *options)
 	return 0;
 }
 
+static bool take_option(struct client_options *options, struct bytes word)
+{
+	struct bytes value = word;
+	struct bytes name = bytes_split(&value, '=');
+	if (bytes_eq(name, BYTES_LIT("--transport"))) {
+		return client_transport_find(value, &options->transport) == 0;
+	}
+	if (bytes_eq(name, BYTES_LIT("--encoding"))) {
+		return client_encoding_find(value, &options->encoding) == 0;
+	}
+	options->skip_negotiation = true;
+	return bytes_eq(word, BYTES_LIT("--skip"));
+}
+
 int main(int argc, char **argv)
 {
 	struct probe probe = {0};
-	bool skip = argc == 3 && strcmp(argv[1], "--skip") == 0;
-	if (argc != 2 && !skip) {
-		fprintf(stderr, "usage: client_probe [--skip] URL\n");
+	struct client_options options = {.open_timeout_us = 10000000};
+	bool good = argc > 1;
+	for (int i = 1; i < argc - 1; i++) {
+		good = take_option(&options, bytes_str(argv[i])) && good;
+	}
+	if (!good) {
+		fprintf(stderr, "usage: client_probe [--skip] [--transport=NAME] "
+				"[--encoding=NAME] URL\n");
 		return 2;
 	}
+	options.url = bytes_str(argv[argc - 1]);
+	options.token = bytes_str(getenv("CLIENT_PROBE_TOKEN"));
 	probe.loop = loop_create();
 	probe.pool = stream_pool_create(probe.loop);
-	int exit_code = probe_run(&probe, &(struct client_options){.url = bytes_str(argv[argc - 1]),
-						  .token = bytes_str(getenv("CLIENT_PROBE_TOKEN")),
-						  .skip_negotiation = skip,
-						  .open_timeout_us = 10000000});
+	int exit_code = probe_run(&probe, &options);
 	buf_finish(&probe.line);
 	stream_pool_destroy(&probe.pool);
 	loop_destroy(&probe.loop);

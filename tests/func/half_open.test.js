@@ -1,0 +1,72 @@
+'use strict';
+// Peers that vanish without a word, as when a cable is pulled: nothing comes from them any more, not even an
+// acknowledgement. The daemon runs in a network of its own, whose only link is then taken down.
+
+const assert = require('node:assert');
+const fs = require('node:fs');
+const path = require('node:path');
+const { test } = require('node:test');
+const { spawn } = require('node:child_process');
+const left = require('./lib/left');
+const { startChatd, run, NO_RATES } = require('./lib/chatd');
+const { userToken } = require('./lib/token');
+const { eventually, within } = require('./lib/util');
+
+const EACH = 20;
+const OWN_NETWORK = ['unshare', ...(process.getuid() === 0 ? ['-n'] : ['-rn']), 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];
+// All of them last at most a second and a half here; by default thirty.
+const SETTINGS = {
+  ...NO_RATES,
+  CHATD_LIMITS_HEADER_TIMEOUT: '1s',
+  CHATD_HUB_KEEPALIVE: '500ms',
+  CHATD_HUB_CLIENT_TIMEOUT: '1500ms',
+  CHATD_HUB_HANDSHAKE_TIMEOUT: '1s',
+  CHATD_HUB_CLOSE_TIMEOUT: '500ms',
+};
+
+// Run inside the daemon's network: as many of each kind, the first of them pinging as clients do.
+function clients({ port, token }) {
+  return `
+    const { RawHub } = require(${JSON.stringify(path.join(__dirname, 'lib/hub'))});
+    const { RawWebSocket } = require(${JSON.stringify(path.join(__dirname, 'lib/ws'))});
+    const { RawConnection } = require(${JSON.stringify(path.join(__dirname, 'lib/http'))});
+    (async () => {
+      for (let i = 0; i < ${EACH}; i++) {
+        const hub = await RawHub.open(${port}, { token: ${JSON.stringify(token)} });
+        hub.socket.sendRecord({ type: 6 });
+        setInterval(() => hub.socket.sendRecord({ type: 6 }), 500);
+        await RawWebSocket.open(${port}, '/chathub', { token: ${JSON.stringify(token)} });
+        (await RawConnection.connect(${port})).write('GET /chathub HTTP/1.1\\r\\n');
+      }
+      console.log('connected');
+    })();
+  `;
+}
+
+test('half-open peers are reaped: with a handshake and without, amid a request', async (t) => {
+  const [program, ...args] = OWN_NETWORK;
+  if ((await run(program, [...args, 'true']).catch(() => ({ code: 1 }))).code !== 0) {
+    t.skip('no network namespaces here');
+    return;
+  }
+  const daemon = await startChatd({ settings: SETTINGS, wrap: OWN_NETWORK });
+  left.finally(() => daemon.stop());
+  const inside = (...command) => ['-t', String(daemon.pid), '-n', ...command];
+  const openFiles = () => fs.readdirSync(`/proc/${daemon.pid}/fd`).length;
+  const connections = async () => JSON.parse(await daemon.ctl('-o', 'json', 'status')).connections;
+  const idle = openFiles();
+  const code = clients({ port: daemon.port, token: userToken('vanishes') });
+  const others = spawn('nsenter', inside(process.execPath, '-e', code), { stdio: ['ignore', 'pipe', 'inherit'] });
+  left.daemon(others);
+  await within(20000, new Promise((resolve) => others.stdout.once('data', resolve)), 'the clients do not connect');
+  assert.ok(openFiles() > idle + EACH);
+  assert.ok((await connections()) >= EACH);
+  assert.strictEqual((await run('nsenter', inside('ip', 'link', 'set', 'lo', 'down'))).code, 0);
+  const begun = Date.now();
+  await eventually(async () => (await connections()) === 0, { what: 'connections are still counted' });
+  // Descriptors that the daemon opens of its own may come and go.
+  await eventually(() => openFiles() <= idle + 4, { what: () => `${openFiles()} descriptors, ${idle} when idle` });
+  const took = Date.now() - begun;
+  others.kill('SIGKILL');
+  t.diagnostic(`gone after ${took} ms`);
+});

@@ -1,0 +1,498 @@
+'use strict';
+// Events and polls on raw HTTP, on four workers: whose connection it is, which worker's, in which order, and what peers
+// do that are rude, slow or gone.
+
+const assert = require('node:assert');
+const fs = require('node:fs');
+const { test } = require('node:test');
+const { Chatd, NO_RATES } = require('./lib/chatd');
+const { house, fresh } = require('./lib/people');
+const { RawConnection, requestBytes, request, negotiate } = require('./lib/http');
+const { RawWebSocket, RS } = require('./lib/ws');
+const { RawHub } = require('./lib/hub');
+const { RawEvents } = require('./lib/sse');
+const { RawPoll, RawSse, RawLine, HANDSHAKE, callOf, recordsOf, connectionOn, idOn, workerOf } = require('./lib/poll');
+const { userToken } = require('./lib/token');
+const { eventually, sleep } = require('./lib/util');
+
+const MIB = 1024 * 1024;
+const APP = 'https://app.example';
+const here = house({
+  settings: {
+    ...NO_RATES,
+    CHATD_SERVER_WORKERS: 4,
+    CHATD_SERVER_ALLOWED_ORIGINS: APP,
+    CHATD_METRICS_LISTEN: '127.0.0.1:0',
+    CHATD_LIMITS_SEND_QUEUE: '64KiB',
+    CHATD_LIMITS_SEND_STALL: '2s',
+    CHATD_LIMITS_CONNECT_TIMEOUT: '3s',
+  },
+});
+const { chatd } = here;
+const range = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+const residentMib = (daemon) =>
+  Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${daemon.pid}/status`, 'utf8'))[1]) / 1024;
+const seqs = (line) => line.messages().map(({ seq }) => seq);
+const connections = async (user) =>
+  JSON.parse(await chatd.ctl('-o', 'json', 'conn', 'list', '--user', user)).items;
+
+const poller = (user = fresh('poller'), more = {}) => RawPoll.open(chatd.port, { user, ...more });
+const streamer = async (user = fresh('streamer'), more = {}) => {
+  const line = await RawSse.open(chatd.port, { user, ...more });
+  here.later(() => line.destroy());
+  return line;
+};
+
+// Fetches until so many messages have come.
+const gather = (line, count) => line.until(() => line.messages().length >= count || undefined, () => line.fetch());
+
+// ---- requests on any worker ----------------------------------------------------------------------------------------------
+
+test('many pollers whose every request comes over another connection, all at once', async () => {
+  const lines = await Promise.all(range(1, 20).map(() => poller()));
+  assert.strictEqual(new Set(lines.map(({ id }) => workerOf(id))).size, 4, 'all workers have some');
+  const { roomId } = await lines[0].invoke('JoinRoom', fresh('room'));
+  await Promise.all(lines.slice(1).map((line) => line.invoke('JoinRoom', roomId)));
+  await Promise.all(
+    lines.map(async (line, who) => {
+      for (const n of range(1, 5)) {
+        await line.invoke('SendMessage', roomId, `${who}: ${n}`);
+      }
+    }),
+  );
+  await Promise.all(lines.map((line) => gather(line, 100)));
+  lines.forEach((line) => assert.deepStrictEqual(seqs(line), range(1, 100)));
+  const ends = await Promise.all(lines.map((line) => line.delete()));
+  ends.forEach(({ status, body }) => assert.deepStrictEqual([status, body], [202, '']));
+  const polls = await Promise.all(lines.map((line) => line.ask('GET')));
+  polls.forEach(({ status, body }) => assert.deepStrictEqual([status, body], [404, 'No Connection with that ID']));
+});
+
+test('POSTs from many connections at once are each taken whole', async () => {
+  const [line, events] = [await poller(), await streamer()];
+  for (const one of [line, events]) {
+    const answers = await Promise.all(range(1, 60).map((n) => one.post(callOf(n, 'NoSuchMethod', 'x'.repeat(1000)))));
+    answers.forEach(({ status }) => assert.strictEqual(status, 200));
+    const done = () => one.got.filter(({ type }) => type === 3).length;
+    await one.until(() => done() >= 60 || undefined, () => one.fetch());
+    const ids = one.got.filter(({ type }) => type === 3).map(({ invocationId }) => Number(invocationId));
+    assert.deepStrictEqual(ids.sort((a, b) => a - b), range(1, 60));
+  }
+});
+
+test('a connection goes from worker to worker as its requests want, and keeps their order', async () => {
+  const user = fresh('wanderer');
+  const [a, b] = [await poller(user, { worker: 1 }), await poller(user, { worker: 3 })];
+  const connection = await connectionOn(chatd.port, a.token, 2);
+  const unknown = new RawLine(chatd.port, { token: a.token, id: 'nothing' });
+  const parts = [];
+  for (const n of range(1, 50)) {
+    for (const line of [a, b]) {
+      parts.push(line.bytes('POST', { body: callOf(n, 'NoSuchMethod') }), line.bytes('GET'));
+    }
+    parts.push(unknown.bytes('POST', { body: 'x' }));
+  }
+  connection.write(Buffer.concat(parts));
+  for (const n of range(1, 50)) {
+    for (const name of ['a', 'b']) {
+      const post = await connection.readResponse();
+      assert.deepStrictEqual([post.status, post.body], [200, ''], `POST ${n} of ${name}`);
+      const poll = await connection.readResponse();
+      assert.strictEqual(poll.status, 200);
+      assert.deepStrictEqual(recordsOf(poll.body).map(({ invocationId }) => invocationId), [String(n)], `poll of ${name}`);
+    }
+    assert.strictEqual((await connection.readResponse()).status, 404);
+  }
+  connection.write(requestBytes('GET', '/health/live', { host: 'test' }));
+  assert.strictEqual((await connection.readResponse()).status, 200);
+  connection.destroy();
+});
+
+test('ten thousand requests pipelined on one connection are answered in order', async () => {
+  const user = fresh('pipeliner');
+  const [a, b] = [await poller(user, { worker: 0 }), await poller(user, { worker: 2 })];
+  const connection = await RawConnection.connect(chatd.port);
+  const ping = `{"type":6}${RS}`;
+  const [postA, postB] = [a, b].map((line) => line.bytes('POST', { body: ping }));
+  const lost = a.bytes('PUT', { body: '' });
+  const round = Buffer.concat([...Array(60).fill(postA), ...Array(39).fill(postB), lost]);
+  connection.write(Buffer.concat(Array(100).fill(round)));
+  for (let i = 0; i < 100; i++) {
+    for (let n = 0; n < 99; n++) {
+      assert.strictEqual((await connection.readResponse({ timeout: 60000 })).status, 200);
+    }
+    assert.strictEqual((await connection.readResponse()).status, 405);
+  }
+  connection.destroy();
+  assert.strictEqual((await a.delete()).status, 202);
+});
+
+test('a poll that waits keeps what is pipelined behind it waiting, and it is answered then', async () => {
+  const line = await poller();
+  const connection = await connectionOn(chatd.port, line.token, (workerOf(line.id) + 1) % 4);
+  connection.write(Buffer.concat([line.bytes('GET'), line.bytes('POST', { body: callOf(2, 'NoSuchMethod') }), line.bytes('GET')]));
+  await sleep(200);
+  assert.strictEqual(connection.buffer.length, 0);
+  await line.mustPost(callOf(1, 'NoSuchMethod'));
+  const answers = [];
+  for (let i = 0; i < 3; i++) {
+    const { status, body } = await connection.readResponse();
+    answers.push([status, ...recordsOf(body).map(({ invocationId }) => invocationId)]);
+  }
+  assert.deepStrictEqual(answers, [[200, '1'], [200], [200, '2']]);
+  connection.destroy();
+});
+
+test('the path and the names of the query in any case; the id as it is', async () => {
+  const line = await poller();
+  for (const target of [`/ChatHub?ID=${line.id}`, `/CHATHUB/?Id=${line.id}`, `/chathub?x=1&iD=${line.id}&y`]) {
+    const post = await request(chatd.port, 'POST', target, { token: line.token, body: callOf(1, 'NoSuchMethod') });
+    assert.strictEqual(post.status, 200, target);
+    const poll = await request(chatd.port, 'GET', target, { token: line.token });
+    assert.strictEqual(recordsOf(poll.body).length, 1, target);
+  }
+  const swapped = line.id.replace(/[a-zA-Z]/g, (c) => (c === c.toLowerCase() ? c.toUpperCase() : c.toLowerCase()));
+  assert.strictEqual((await request(chatd.port, 'POST', `/chathub?id=${swapped}`, { token: line.token })).status, 404);
+});
+
+// ---- whose connection it is ------------------------------------------------------------------------------------------------
+
+test("another user's token is refused on every request, and the owner is not disturbed", async () => {
+  const [line, events] = [await poller(), await streamer()];
+  const eve = userToken(fresh('eve'));
+  for (const one of [line, events]) {
+    for (const method of ['GET', 'POST', 'DELETE']) {
+      const { status } = await one.ask(method, { token: eve, body: method === 'POST' ? callOf(9, 'Evil') : undefined });
+      assert.strictEqual(status, 403, `${method} of another`);
+      assert.strictEqual((await one.ask(method, { token: undefined })).status, 401, `${method} of nobody`);
+    }
+    const stream = await RawEvents.ask(chatd.port, one.target, { token: eve });
+    assert.strictEqual(stream.response.status, 403);
+    stream.connection.destroy();
+    const { response } = await RawWebSocket.ask(chatd.port, one.target, { token: eve });
+    assert.strictEqual(response.status, 403);
+    await assert.rejects(one.invoke('NoSuchMethod'), /Method does not exist/);
+    assert.ok(one.got.every(({ invocationId }) => invocationId !== '9'));
+  }
+  const { connectionToken } = await negotiate(chatd.port, userToken(fresh('alice')));
+  const unclaimed = new RawLine(chatd.port, { token: eve, id: connectionToken });
+  for (const method of ['GET', 'POST', 'DELETE']) {
+    assert.strictEqual((await unclaimed.ask(method)).status, 403, `${method} of an id that nothing uses yet`);
+  }
+});
+
+test('the token may stand in the query of a GET, and nowhere else', async () => {
+  const token = userToken(fresh('alice'));
+  const id = await idOn(chatd.port, token);
+  const target = `/chathub?id=${id}&access_token=${token}`;
+  assert.strictEqual((await request(chatd.port, 'GET', target)).status, 200);
+  assert.strictEqual((await request(chatd.port, 'POST', target, { body: HANDSHAKE })).status, 401);
+  assert.strictEqual((await request(chatd.port, 'DELETE', target)).status, 401);
+  assert.strictEqual((await request(chatd.port, 'DELETE', target, { token })).status, 202);
+});
+
+test('one id, one connection: of two event streams at once one is refused', async () => {
+  for (let i = 0; i < 10; i++) {
+    const user = fresh('twice');
+    const token = userToken(user);
+    const target = `/chathub?id=${await idOn(chatd.port, token)}`;
+    const asked = await Promise.all(range(1, 4).map(() => RawEvents.ask(chatd.port, target, { token })));
+    assert.deepStrictEqual(asked.map(({ response }) => response.status).sort(), [200, 409, 409, 409]);
+    assert.strictEqual((await connections(user)).length, 1);
+    asked.forEach(({ connection }) => connection.destroy());
+  }
+});
+
+test('one id, one connection: of an event stream, a poll and an upgrade at once one is taken', async () => {
+  for (let i = 0; i < 10; i++) {
+    const user = fresh('thrice');
+    const token = userToken(user);
+    const target = `/chathub?id=${await idOn(chatd.port, token)}`;
+    const [events, socket, poll] = await Promise.all([
+      RawEvents.ask(chatd.port, target, { token }),
+      RawWebSocket.ask(chatd.port, target, { token }),
+      request(chatd.port, 'GET', target, { token }),
+    ]);
+    const statuses = [events.response.status, socket.response.status, poll.status];
+    assert.strictEqual(statuses.filter((status) => status < 300).length, 1, `${statuses}`);
+    assert.ok(statuses.every((status) => [101, 200, 400, 404].includes(status)), `${statuses}`);
+    assert.strictEqual((await connections(user)).length, 1);
+    [events, socket].forEach(({ connection }) => connection.destroy());
+  }
+});
+
+test('polls of one id at once: the last is served, the others end with 204', async () => {
+  const line = await poller();
+  const open = await Promise.all(range(1, 8).map(() => RawConnection.connect(chatd.port)));
+  open.forEach((connection) => connection.write(line.bytes('GET')));
+  await eventually(() => open.filter(({ buffer }) => buffer.length > 0).length === 7, { what: 'too few or many ended' });
+  await line.mustPost(callOf(1, 'NoSuchMethod'));
+  const answers = await Promise.all(open.map((connection) => connection.readResponse()));
+  assert.deepStrictEqual(answers.map(({ status }) => status).sort(), [200, ...Array(7).fill(204)]);
+  const [served] = answers.filter(({ status }) => status === 200);
+  assert.strictEqual(recordsOf(served.body)[0].invocationId, '1');
+  open.forEach((connection) => connection.destroy());
+});
+
+// ---- clients that go -------------------------------------------------------------------------------------------------------
+
+test('pollers and event readers that vanish are gone soon, and leave no descriptor', async () => {
+  const user = fresh('ghost');
+  const files = () => fs.readdirSync(`/proc/${chatd.pid}/fd`).length;
+  await eventually(async () => (await connections(user)).length === 0);
+  const before = files();
+  const lines = await Promise.all(range(1, 30).map((n) => (n % 2 ? poller(user) : streamer(user))));
+  assert.strictEqual((await connections(user)).length, 30);
+  await Promise.all(
+    lines.map(async (line) => {
+      if (line.stream) {
+        line.destroy({ reset: Math.random() < 0.5 });
+      } else {
+        const connection = await RawConnection.connect(chatd.port);
+        connection.write(line.bytes('GET'));
+        await sleep(50);
+        connection.destroy({ reset: Math.random() < 0.5 });
+      }
+    }),
+  );
+  await eventually(async () => (await connections(user)).every(({ transport }) => transport === 'LongPolling'), {
+    timeout: 3000,
+    what: 'an event reader that is gone is still there',
+  });
+  await eventually(async () => (await connections(user)).length === 0, { timeout: 25000, what: 'a poller is still there' });
+  await eventually(() => files() <= before + 8, { what: () => `${files()} descriptors, ${before} before` });
+});
+
+test('what is sent while a poll breaks off reaches the next poll', async () => {
+  const line = await poller();
+  const { roomId } = await line.invoke('JoinRoom', fresh('room'));
+  const sender = await here.raw(fresh('sender'));
+  await sender.invoke('JoinRoom', roomId);
+  for (const n of range(1, 20)) {
+    const connection = await RawConnection.connect(chatd.port);
+    connection.write(line.bytes('GET'));
+    await sleep(Math.random() * 20);
+    connection.destroy({ reset: true });
+    await sleep(20);
+    await sender.invoke('SendMessage', roomId, String(n));
+    await gather(line, n);
+  }
+  assert.deepStrictEqual(seqs(line), range(1, 20));
+});
+
+// ---- slow and greedy peers -------------------------------------------------------------------------------------------------
+
+test('events and polls that nobody reads: closed as slow, memory bounded, the others get everything', async () => {
+  const quick = [await here.raw(fresh('quick')), await streamer(), await poller()];
+  const { roomId } = await quick[0].invoke('JoinRoom', fresh('room'));
+  const lazy = [...(await Promise.all(range(1, 20).map(() => streamer()))), ...(await Promise.all(range(1, 20).map(() => poller())))];
+  await Promise.all([...quick, ...lazy].map((line) => line.invoke('JoinRoom', roomId)));
+  lazy.forEach((line) => line.stream && line.stream.connection.socket.pause());
+  const slow = () => (chatd.log.match(/slow client dropped/g) || []).length;
+  const before = { memory: residentMib(chatd), slow: slow() };
+  const readers = quick.slice(1).map(async (line) => {
+    while (line.messages().length < 1 || line.messages().at(-1).content !== 'the last') {
+      await line.fetch({ timeout: 20000 });
+    }
+  });
+  let sent = 0;
+  // Loopback holds megabytes of what an event reader does not take. The bystanders are given the time that reading takes.
+  while (slow() - before.slow < lazy.length && sent < 600) {
+    await quick[0].invoke('SendMessage', roomId, 'x'.repeat(30000));
+    sent++;
+  }
+  assert.strictEqual(slow() - before.slow, lazy.length);
+  assert.ok(residentMib(chatd) - before.memory < 120, `${residentMib(chatd) - before.memory} MiB`);
+  await quick[0].invoke('SendMessage', roomId, 'the last');
+  await Promise.all(readers);
+  await quick[0].heard('ReceiveMessage', (message) => message.seq === sent + 1);
+  quick.forEach((line) => assert.deepStrictEqual(seqs(line), range(1, sent + 1)));
+  const polled = lazy[20];
+  await polled.fetch().then(() => polled.fetch(), () => {}).catch(() => {});
+  assert.deepStrictEqual(seqs(polled), range(1, seqs(polled).length), 'closed, not skipped');
+});
+
+test('an answer to a poll that nobody reads is given up, and the connection with it', async () => {
+  const daemon = await new Chatd({ settings: { ...NO_RATES, CHATD_LIMITS_SEND_STALL: '1s' } }).start();
+  here.later(() => daemon.exit || daemon.kill());
+  const line = await RawPoll.open(daemon.port, { user: 'lazy' });
+  const { roomId } = await line.invoke('JoinRoom', 'general');
+  const sender = await RawHub.open(daemon.port, { user: 'sender' });
+  await sender.invoke('JoinRoom', roomId);
+  for (let i = 0; i < 14; i++) {
+    await sender.invoke('SendMessage', roomId, 'x'.repeat(60000));
+  }
+  const connection = await RawConnection.connect(daemon.port);
+  connection.socket.pause();
+  connection.write(line.bytes('GET'));
+  const gone = async () => {
+    const { body, status } = await line.post(`{"type":6}${RS}`);
+    return status === 404 && body === 'No Connection with that ID';
+  };
+  await eventually(gone, { timeout: 10000, every: 100, what: 'the connection is still there' });
+  connection.destroy();
+  const again = await RawPoll.open(daemon.port, { user: 'lazy' });
+  assert.strictEqual((await again.invoke('JoinRoom', roomId, 0)).lastSeq, 14);
+  sender.destroy();
+  await daemon.stop();
+});
+
+test('a POST that trickles is answered 408, one that stops as well, and both are forgotten', async () => {
+  const line = await streamer();
+  const start = () =>
+    requestBytes('POST', line.target, { host: 'test', token: line.token, headers: { 'Content-Length': 60000 } });
+  const open = [await RawConnection.connect(chatd.port), await RawConnection.connect(chatd.port)];
+  open.forEach((connection) => connection.write(start()));
+  const [trickle] = open;
+  const timer = setInterval(() => trickle.write('x'), 50);
+  const answers = await Promise.all(open.map((connection) => connection.readResponse({ timeout: 20000 }))).finally(() =>
+    clearInterval(timer),
+  );
+  answers.forEach(({ status, headers }) => assert.deepStrictEqual([status, headers.connection], [408, 'close']));
+  await assert.rejects(line.invoke('NoSuchMethod'), /Method does not exist/);
+  open.forEach((connection) => connection.destroy());
+});
+
+test('bodies that are too large, or say so, are refused; encodings too', async () => {
+  const line = await poller();
+  const refused = async (headers, status, body) => {
+    const response = await line.ask('POST', { headers, body });
+    assert.strictEqual(response.status, status, JSON.stringify(headers));
+  };
+  await refused({ 'Content-Encoding': 'gzip' }, 415, 'x');
+  const connection = await RawConnection.connect(chatd.port);
+  connection.write(line.bytes('POST', { headers: { 'Content-Length': '99999999999' } }));
+  assert.strictEqual((await connection.readResponse()).status, 413);
+  connection.destroy();
+  await assert.rejects(line.invoke('NoSuchMethod'), /Method does not exist/);
+  const events = await streamer();
+  assert.strictEqual((await events.post(`{"type":6,"x":"${'y'.repeat(200000)}"}${RS}`)).status, 413);
+  const last = await events.stream.next();
+  assert.match(last.text, /^data: \{"type":7,"error":"Connection closed with an error\.","allowReconnect":true\}/);
+  assert.strictEqual((await events.stream.next()).ended, 'response ended');
+});
+
+test('binary records do not go over events', async () => {
+  const token = userToken(fresh('alice'));
+  const line = new RawLine(chatd.port, { token, id: await idOn(chatd.port, token) });
+  const { stream } = await RawEvents.ask(chatd.port, line.target, { token });
+  assert.strictEqual((await line.post(`{"protocol":"messagepack","version":1}${RS}`)).status, 200);
+  const events = [await stream.next(), await stream.next(), await stream.next()];
+  assert.deepStrictEqual(recordsOf(events[1].text.slice(6)), [
+    {
+      error:
+        "Cannot use the 'messagepack' protocol on the current transport. " +
+        "The transport does not support 'Binary' transfer format.",
+    },
+  ]);
+  assert.strictEqual(events[2].ended, 'response ended');
+  stream.destroy();
+});
+
+// The sanitizer would keep what is freed.
+const LEAN = { ASAN_OPTIONS: `${process.env.ASAN_OPTIONS || ''}:exitcode=66:quarantine_size_mb=1:thread_local_quarantine_size_kb=64` };
+
+test('twenty thousand negotiates that never connect leave memory flat', async () => {
+  const daemon = await new Chatd({ settings: { ...NO_RATES, ...LEAN } }).start();
+  here.later(() => daemon.exit || daemon.kill());
+  const token = userToken(fresh('alice'));
+  const one = requestBytes('POST', '/chathub/negotiate?negotiateVersion=1', { host: 'test', token });
+  const AT_ONCE = 100;
+  const run = async (count) => {
+    const lines = await Promise.all(range(1, 8).map(() => RawConnection.connect(daemon.port)));
+    await Promise.all(
+      lines.map(async (connection) => {
+        for (let done = 0; done < count / lines.length; done += AT_ONCE) {
+          connection.write(Buffer.concat(Array(AT_ONCE).fill(one)));
+          for (let i = 0; i < AT_ONCE; i++) {
+            assert.strictEqual((await connection.readResponse()).status, 200);
+          }
+        }
+        connection.destroy();
+      }),
+    );
+  };
+  await run(4000);
+  const before = residentMib(daemon);
+  await run(20000);
+  const grown = residentMib(daemon) - before;
+  assert.ok(grown < 4, `${grown} MiB`);
+  await daemon.stop();
+});
+
+test('POSTs that wait for a transport that never comes are forgotten, and bounded', async () => {
+  const token = userToken(fresh('alice'));
+  const line = new RawLine(chatd.port, { token, id: await idOn(chatd.port, token) });
+  const body = `{"type":6}${RS}`.repeat(1000);
+  const open = await Promise.all(range(1, 20).map(() => RawConnection.connect(chatd.port)));
+  open.forEach((connection) => connection.write(line.bytes('POST', { body })));
+  const answers = await Promise.all(open.map((connection) => connection.readResponse({ timeout: 15000 })));
+  const [taken, lost] = [200, 404].map((status) => answers.filter((answer) => answer.status === status).length);
+  assert.strictEqual(taken + lost, 20);
+  assert.ok(taken > 0 && taken * body.length <= 2 * 65536 && lost > 0, `${taken} taken`);
+  assert.strictEqual((await line.ask('GET')).status, 404, 'its time is over');
+  open.forEach((connection) => connection.destroy());
+});
+
+// ---- pages of other origins ------------------------------------------------------------------------------------------------
+
+test('a page of an allowed origin may read every answer of the hub, with credentials', async () => {
+  const line = await poller();
+  const events = new RawLine(chatd.port, { token: line.token, id: await idOn(chatd.port, line.token) });
+  const headers = { Origin: APP };
+  const mayRead = (response, status, what) => {
+    assert.strictEqual(response.status, status, what);
+    assert.strictEqual(response.headers['access-control-allow-origin'], APP, what);
+    assert.strictEqual(response.headers['access-control-allow-credentials'], 'true', what);
+  };
+  mayRead(await request(chatd.port, 'POST', '/chathub/negotiate', { token: line.token, headers }), 200, 'negotiate');
+  mayRead(await line.ask('POST', { headers, body: callOf(1, 'NoSuchMethod') }), 200, 'POST');
+  mayRead(await line.ask('GET', { headers }), 200, 'poll');
+  mayRead(await line.ask('DELETE', { headers }), 202, 'DELETE');
+  mayRead(await line.ask('GET', { headers }), 404, 'a poll too late');
+  mayRead(await line.ask('POST', { headers, token: undefined }), 401, 'without a token');
+  const { response, stream } = await RawEvents.ask(chatd.port, events.target, { token: line.token, headers });
+  mayRead(response, 200, 'events');
+  stream.destroy();
+});
+
+test('a page of another origin is refused on every request of the hub', async () => {
+  const line = await poller();
+  const id = await idOn(chatd.port, line.token);
+  for (const Origin of ['https://evil.example', 'null', `${APP}.evil.example`, 'http://app.example']) {
+    const headers = { Origin };
+    const refused = ({ status, headers: answer }, what) => {
+      assert.deepStrictEqual([status, answer['access-control-allow-origin']], [403, undefined], `${what} from ${Origin}`);
+    };
+    refused(await request(chatd.port, 'POST', '/chathub/negotiate', { token: line.token, headers }), 'negotiate');
+    for (const method of ['GET', 'POST', 'DELETE']) {
+      refused(await line.ask(method, { headers, body: method === 'POST' ? callOf(1, 'Evil') : undefined }), method);
+    }
+    const events = await RawEvents.ask(chatd.port, `/chathub?id=${id}`, { token: line.token, headers });
+    refused(events.response, 'events');
+    const socket = await RawWebSocket.ask(chatd.port, `/chathub?id=${id}`, { token: line.token, headers });
+    refused(socket.response, 'upgrade');
+    [events, socket].forEach(({ connection }) => connection.destroy());
+  }
+  await assert.rejects(line.invoke('NoSuchMethod'), /Method does not exist/);
+});
+
+test('a browser that asks beforehand hears what the client needs', async () => {
+  const names = ['authorization', 'content-type', 'x-requested-with', 'x-signalr-user-agent'];
+  for (const [target, method] of [
+    ['/chathub/negotiate?negotiateVersion=1', 'POST'],
+    ['/chathub?id=x', 'POST'],
+    ['/chathub?id=x', 'GET'],
+    ['/chathub?id=x', 'DELETE'],
+  ]) {
+    const asked = { 'Access-Control-Request-Method': method, 'Access-Control-Request-Headers': names.join(',') };
+    const { status, headers } = await request(chatd.port, 'OPTIONS', target, { headers: { ...asked, Origin: APP } });
+    assert.strictEqual(status, 204, target);
+    assert.strictEqual(headers['access-control-allow-origin'], APP);
+    assert.strictEqual(headers['access-control-allow-credentials'], 'true');
+    assert.match(headers['access-control-allow-methods'], new RegExp(`\\b${method}\\b`), target);
+    names.forEach((name) => assert.match(headers['access-control-allow-headers'].toLowerCase(), new RegExp(`\\b${name}\\b`)));
+    const evil = await request(chatd.port, 'OPTIONS', target, { headers: { ...asked, Origin: 'https://evil.example' } });
+    assert.strictEqual(evil.headers['access-control-allow-origin'], undefined);
+  }
+});

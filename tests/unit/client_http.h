@@ -1,0 +1,124 @@
+/* The scripted server of client_side.h for clients with several connections: server-sent events and
+ * long polling. Each of its connections has a place; server_use() chooses the one that
+ * client_side.h's functions speak on. */
+#ifndef TESTS_UNIT_CLIENT_HTTP_H
+#define TESTS_UNIT_CLIENT_HTTP_H
+
+#include "tests/unit/client_side.h"
+
+#define OFFER_ALL \
+	"{\"negotiateVersion\":1,\"connectionId\":\"cid\",\"connectionToken\":\"tok\"," \
+	"\"availableTransports\":[{\"transport\":\"WebSockets\",\"transferFormats\":[\"Text\"," \
+	"\"Binary\"]},{\"transport\":\"ServerSentEvents\",\"transferFormats\":[\"Text\"]}," \
+	"{\"transport\":\"LongPolling\",\"transferFormats\":[\"Text\",\"Binary\"]}]}"
+#define EMPTY_200 "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n"
+
+enum place { DOWN, UP, PLACES }; /* what comes from the server, what goes to it */
+
+static struct {
+	int peer;
+	struct buf from_client;
+} places[PLACES] = {{.peer = -1}, {.peer = -1}};
+static enum place here;
+
+static inline void server_use(enum place place)
+{
+	places[here].peer = peer;
+	places[here].from_client = from_client;
+	here = place;
+	peer = places[here].peer;
+	from_client = places[here].from_client;
+}
+
+static inline void server_hang_up_all(void)
+{
+	for (int i = 0; i < PLACES; i++) {
+		server_use((enum place)i);
+		server_hang_up(false);
+		buf_finish(&from_client);
+	}
+	server_use(DOWN);
+}
+
+static inline int http_teardown(void **state)
+{
+	server_hang_up_all();
+	return client_teardown(state);
+}
+
+#define HTTP_TEST(f) cmocka_unit_test_setup_teardown(f, client_setup, http_teardown)
+
+static inline void assert_starts(const char *text, const char *start)
+{
+	char copy[256];
+	snprintf(copy, sizeof(copy), "%.*s", (int)strlen(start), text);
+	assert_string_equal(copy, start);
+}
+
+/* Up to the answer to negotiate, on DOWN, which is hung up. */
+static inline void server_offer(const char *body)
+{
+	server_use(DOWN);
+	server_accept();
+	assert_starts(server_request(), "POST /chathub/negotiate?negotiateVersion=1 HTTP/1.1\r\n");
+	server_negotiate(body);
+	turns(3);
+	server_hang_up(false);
+}
+
+/* The next POST on UP, which is accepted where it is not there; its body is text, not answered. */
+static inline void server_gets_post(const char *body)
+{
+	server_use(UP);
+	if (peer < 0) {
+		server_accept();
+	}
+	const char *head = server_request();
+	assert_starts(head, "POST /chathub?id=tok HTTP/1.1\r\n");
+	const char *length = strstr(head, "\r\nContent-Length: ");
+	assert_non_null(length);
+	assert_non_null(strstr(head, "\r\nContent-Type: text/plain;charset=UTF-8\r\n"));
+	size_t len = strtoul(length + 18, NULL, 10);
+	server_want(len);
+	char *got = mem_dup_bytes(bytes_of(from_client.data, len));
+	buf_consume(&from_client, len);
+	assert_string_equal(got, body);
+	free(got);
+}
+
+static inline void server_takes_post(const char *body)
+{
+	server_gets_post(body);
+	server_say(EMPTY_200);
+}
+
+/* The client has let go of the connection at place. */
+static inline void assert_let_go(enum place place)
+{
+	server_use(place);
+	assert_server_sees_end();
+	server_hang_up(false);
+}
+
+static inline void assert_nobody_lingers(void)
+{
+	for (int i = 0; i < 500 && stream_pool_lingering(pool) > 0; i++) {
+		loop_turn(loop, 5);
+	}
+	assert_int_equal(stream_pool_lingering(pool), 0);
+}
+
+/* Nobody comes to the listener. */
+static inline void assert_nobody_comes(void)
+{
+	turns(5);
+	assert_int_equal(accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), -1);
+}
+
+#define HANDSHAKE "{\"protocol\":\"json\",\"version\":1}" SEPARATOR
+#define PING "{\"type\":6}" SEPARATOR
+#define CALL(id, name) \
+	"{\"type\":1,\"invocationId\":\"" id "\",\"target\":\"" name \
+	"\",\"arguments\":[]}" SEPARATOR
+
+#endif
