@@ -202,6 +202,7 @@ static void on_new_token(void *ctx, int err, struct bytes message, const struct 
 	}
 	struct arena *arena = arena_create(0);
 	struct value arguments = value_array(arena, 1);
+	client_set_token(session->client, ticket->token);
 	value_add(&arguments, value_text(ticket->token));
 	client_invoke(
 		session->client, BYTES_LIT("RefreshToken"), &arguments, on_refreshed, session);

@@ -118,8 +118,8 @@ static int verifier_fill(struct jwt_verifier *verifier, char *why)
 	const struct jwt_params *params = &verifier->params;
 	bool have[3] = {false, false, false};
 	if (params->secret.len == 0 && params->public_key.len == 0 && !params->has_key_url) {
-		return jwt_refuse(
-			why, ERR_CONFIG, "none of jwt_secret, jwt_public_key and jwks_url is set");
+		return jwt_refuse(why, ERR_CONFIG,
+			"neither jwt_secret nor jwt_public_key nor jwks_url is set");
 	}
 	if (params->leeway_s < 0 || params->leeway_s > LEEWAY_MAX) {
 		return jwt_refuse(why, ERR_CONFIG, "leeway is not 0 to %d s", LEEWAY_MAX);

@@ -6,8 +6,6 @@
 
 #include "chatd/conn/conn_log.h"
 #include "chatd/conn/conns.h"
-#include "chatd/transport/sse.h"
-#include "chatd/transport/ws.h"
 #include "lib/base/err.h"
 #include "lib/conf/conf.h"
 #include "lib/hubproto/handshake.h"
@@ -77,26 +75,11 @@ size_t conn_queued(const struct conn *conn)
 	return conn->transport != NULL ? conn->transport->ops->queued(conn->transport) : 0;
 }
 
-/* The handshake's answer is text before any codec: one record of JSON. */
 static void conn_send_handshake(struct conn *conn, const char *error)
 {
-	struct buf record = {0};
-	buf_reserve(&record, WS_HEADROOM + 64);
-	record.len = WS_HEADROOM;
-	handshake_write_response(&record, error);
-	char *payload = record.data + WS_HEADROOM;
-	size_t len = record.len - WS_HEADROOM;
-	struct chunk *chunk = NULL;
-	if (conn->transport->ops->framing == FRAMING_SSE) {
-		chunk = sse_event(bytes_of(payload, len));
-	} else {
-		bool ws = conn->transport->ops->framing == FRAMING_WS;
-		char *start = ws ? ws_frame_in_place(payload, len, false) : payload;
-		chunk = chunk_copy(bytes_of(start, (size_t)(payload + len - start)));
-	}
+	struct chunk *chunk = outmsg_handshake(error, conn->transport->ops->framing);
 	conn->transport->ops->send(conn->transport, chunk);
 	chunk_unref(chunk);
-	buf_finish(&record);
 }
 
 void conn_close(struct conn *conn, const char *error, bool allow_reconnect)
@@ -149,6 +132,7 @@ static void conn_take_handshake(struct conn *conn, struct bytes record)
 	}
 	conn->codec = codecs->by_id[request.codec->id];
 	codecs_use(codecs, conn->codec->id);
+	conns_count_in(conn->sv->conns, conn);
 	conn_send_handshake(conn, NULL);
 	conn_set_state(conn, CONN_OPENING);
 	conn->last_ping_us = loop_now_us(conn->sv->loop);

@@ -85,6 +85,7 @@ struct conn {
 	bool in_input; /* records are being taken off: no second loop */
 	bool has_claim; /* came by negotiate: claims know it */
 	unsigned claim_worker;
+	uint64_t *counter; /* conns.c: the gauge that it counts in */
 	struct uuid id;
 	char id_text[CONN_ID_SIZE];
 };

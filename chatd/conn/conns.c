@@ -405,6 +405,27 @@ void conns_each(struct conns *conns, void (*visit)(struct conn *conn, void *ctx)
 	}
 }
 
+/* The gauge that the connection counts in. */
+static uint64_t *counter_of(struct metrics *m, const struct conn *conn)
+{
+	uint64_t *const counters[FRAMING_COUNT][1 + HUB_CODEC_COUNT] = {
+		[FRAMING_WS] = {&m->ws_none, &m->ws_json, &m->ws_messagepack},
+		[FRAMING_SSE] = {&m->sse_none, &m->sse_json, &m->sse_messagepack},
+		[FRAMING_RAW] = {&m->poll_none, &m->poll_json, &m->poll_messagepack},
+	};
+	unsigned codec = conn->codec != NULL ? 1U + conn->codec->id : 0;
+	return counters[conn->transport->ops->framing][codec];
+}
+
+void conns_count_in(struct conns *conns, struct conn *conn)
+{
+	if (conn->counter != NULL) {
+		(*conn->counter)--;
+	}
+	conn->counter = counter_of(conns->sv->metrics, conn);
+	(*conn->counter)++;
+}
+
 void conns_add(struct conns *conns, struct conn *conn)
 {
 	map_insert(&conns->by_id, &conn->by_id);
@@ -418,7 +439,7 @@ void conns_add(struct conns *conns, struct conn *conn)
 	}
 	conn->user = user;
 	list_append(&user->conns, &conn->in_user);
-	conns->sv->metrics->connections++;
+	conns_count_in(conns, conn);
 	conns_bar(conns, conn); /* since his token was looked at he may have been barred */
 }
 
@@ -436,7 +457,7 @@ void conns_remove(struct conns *conns, struct conn *conn)
 		free(conn->user);
 	}
 	conn->user = NULL;
-	conns->sv->metrics->connections--;
+	(*conn->counter)--;
 	limits_leave(conns->sv->limits);
 }
 

@@ -38,6 +38,8 @@ void conns_each(struct conns *conns, void (*visit)(struct conn *conn, void *ctx)
 /* For conn.c. */
 void conns_add(struct conns *conns, struct conn *conn);
 void conns_remove(struct conns *conns, struct conn *conn);
+/* Its codec is known, or it is new: it counts in another gauge now. */
+void conns_count_in(struct conns *conns, struct conn *conn);
 /* The send queue is over its bound: the connection is closed as slow before the turn ends. */
 void conns_mark_over(struct conns *conns, struct conn *conn);
 /* It ends before the turn does, not now: who brings its last answer may be going through a list

@@ -6,6 +6,7 @@
 #include "chatd/transport/sse.h"
 #include "chatd/transport/ws.h"
 #include "lib/base/list.h"
+#include "lib/hubproto/handshake.h"
 
 struct outmsg {
 	atomic_uint refs;
@@ -102,6 +103,26 @@ struct outmsg *outmsg_single(const struct hub_codec *codec, const struct hub_mes
 	outmsg_begin_single(&builder, codec);
 	outmsg_add(&builder, message);
 	return outmsg_end(&builder);
+}
+
+struct chunk *outmsg_handshake(const char *error, enum transport_framing framing)
+{
+	struct buf record = {0};
+	struct chunk *chunk = NULL;
+	buf_reserve(&record, WS_HEADROOM + 64);
+	record.len = WS_HEADROOM;
+	handshake_write_response(&record, error);
+	char *payload = record.data + WS_HEADROOM;
+	size_t len = record.len - WS_HEADROOM;
+	if (framing == FRAMING_SSE) {
+		chunk = sse_event(bytes_of(payload, len));
+	} else {
+		bool ws = framing == FRAMING_WS;
+		char *start = ws ? ws_frame_in_place(payload, len, false) : payload;
+		chunk = chunk_copy(bytes_of(start, (size_t)(payload + len - start)));
+	}
+	buf_finish(&record);
+	return chunk;
 }
 
 struct outmsg *outmsg_ref(struct outmsg *msg)

@@ -30,6 +30,10 @@ struct outmsg *outmsg_end(struct outmsg_builder *builder);
 /* A single message for one codec. */
 struct outmsg *outmsg_single(const struct hub_codec *codec, const struct hub_message *message);
 
+/* The handshake's answer, which is text before any codec: one record of JSON. error: NULL for none.
+ * One reference. */
+struct chunk *outmsg_handshake(const char *error, enum transport_framing framing);
+
 struct outmsg *outmsg_ref(struct outmsg *msg);
 void outmsg_unref(struct outmsg **msg);
 /* Hub messages inside. */

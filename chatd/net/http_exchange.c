@@ -14,6 +14,7 @@
 #include "lib/net/stream.h"
 
 #define EXCHANGE_ARENA 4096
+#define HEAD_USUAL 512 /* bytes of an answer's head, so that it grows once */
 
 /* ---- answer heads ---- */
 
@@ -40,6 +41,7 @@ static const char *date_text(struct http_server *server)
 
 void http_answer_head(struct http_server *server, const struct http_answer *answer, struct buf *out)
 {
+	buf_reserve(out, HEAD_USUAL);
 	http1_write_status(out, answer->status);
 	http1_write_header(out, "Date", bytes_str(date_text(server)));
 	if (answer->content_type != NULL) {

@@ -2,11 +2,13 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "chatd/auth/limits.h"
 #include "chatd/op/op.h"
 #include "chatd/op/op_stats.h"
 #include "chatd/op/server_control.h"
+#include "chatd/transport/longpoll.h"
 #include "lib/loop/loop.h"
 #include "lib/metrics/metrics.h"
 #include "lib/net/stream.h"
@@ -26,17 +28,31 @@ static void collect(struct services *sv, void *ctx)
 	*mine = *sv->metrics;
 	slot->ops = *op_list_stats(sv->ops);
 	mine->send_queue_bytes = stream_pool_queued(sv->streams);
+	if (sv->polls != NULL) {
+		mine->send_queue_bytes += longpoll_pool_queued(sv->polls);
+	}
 	if (sv->worker == sv->worker_count) { /* one table for all: counted once */
 		mine->rate_limit_keys = limits_keys(sv->limits, loop_now_us(sv->loop));
 	}
 }
 
+struct page {
+	struct buf body;
+	struct bytes last; /* name of the row before, without labels */
+};
+
+/* Rows that differ in their labels only have one heading. */
 static void write_row(
 	void *ctx, const char *name, const char *kind, const char *help, uint64_t value)
 {
-	buf_printf(ctx,
-		"# HELP " PREFIX "%s %s\n# TYPE " PREFIX "%s %s\n" PREFIX "%s %" PRIu64 "\n", name,
-		help, name, kind, name, value);
+	struct page *page = ctx;
+	struct bytes bare = bytes_of(name, strcspn(name, "{"));
+	if (!bytes_eq(bare, page->last)) {
+		buf_printf(&page->body, "# HELP " PREFIX "%.*s %s\n# TYPE " PREFIX "%.*s %s\n",
+			BYTES_ARG(bare), help, BYTES_ARG(bare), kind);
+		page->last = bare;
+	}
+	buf_printf(&page->body, PREFIX "%s %" PRIu64 "\n", name, value);
 }
 
 /* Buckets hold all that is at most so long. */
@@ -82,19 +98,20 @@ static void gathered(void *ctx, const void *slots, unsigned answered, unsigned t
 		metrics_add(&sum->counters, &all[i].counters);
 		op_stats_add(&sum->ops, &all[i].ops);
 	}
-	struct buf body = {0};
-	metrics_each(&sum->counters, write_row, &body);
-	write_ops(&body, &sum->ops);
+	struct page page = {0};
+	metrics_each(&sum->counters, write_row, &page);
+	write_ops(&page.body, &sum->ops);
 	free(sum);
-	buf_printf(&body,
+	buf_printf(&page.body,
 		"# HELP " PREFIX
 		"workers_silent Workers that did not answer in time: their counts are "
 		"missing here\n# TYPE " PREFIX "workers_silent gauge\n" PREFIX "workers_silent %u\n"
 		"# HELP " PREFIX "build_info The program\n# TYPE " PREFIX
 		"build_info gauge\n" PREFIX "build_info{version=\"" CHATD_VERSION "\"} 1\n",
 		total - answered);
-	http_respond(ctx, 200, "text/plain; version=0.0.4; charset=utf-8", NULL, buf_bytes(&body));
-	buf_finish(&body);
+	http_respond(
+		ctx, 200, "text/plain; version=0.0.4; charset=utf-8", NULL, buf_bytes(&page.body));
+	buf_finish(&page.body);
 }
 
 static void on_request(void *ctx, struct http_exchange *exchange)

@@ -10,6 +10,8 @@
 #define SWEEP_PARTS 8
 #define SWEEP_MAX_US 1000000
 #define SWEEP_MIN_US 10000
+/* The usual queue needs no memory of its own. */
+#define QUEUE_INSIDE 4
 
 enum longpoll_state {
 	LONGPOLL_OPEN, /* owned */
@@ -24,7 +26,7 @@ struct longpoll_pool {
 	struct list parked; /* with a poll */
 	struct list away; /* without one */
 	struct list left; /* without one and without an owner */
-	size_t queued, closing;
+	size_t queued;
 	struct loop_timer *sweep;
 };
 
@@ -34,8 +36,10 @@ struct longpoll {
 	struct list_node in_pool; /* on parked, away or left; on none once ENDED */
 	struct http_exchange *poll; /* the one that is parked, or NULL */
 	uint64_t since_us; /* loop time at which it came on its list */
-	struct chunk **chunks; /* the queue: references */
+	struct chunk **chunks; /* the queue: references; inside, or on the heap where they are more
+				*/
 	uint32_t count, cap;
+	struct chunk *inside[QUEUE_INSIDE];
 	size_t bytes; /* in them */
 	size_t writing; /* of the last answer, until the kernel has it */
 	uint8_t state; /* enum longpoll_state */
@@ -62,12 +66,6 @@ static const struct longpoll *longpoll_of_const(const struct transport *transpor
 static void set_state(struct longpoll *lp, enum longpoll_state state)
 {
 	assert(lp->state < state);
-	if (lp->state == LONGPOLL_CLOSING) {
-		lp->pool->closing--;
-	}
-	if (state == LONGPOLL_CLOSING) {
-		lp->pool->closing++;
-	}
 	lp->state = (uint8_t)state;
 }
 
@@ -104,16 +102,35 @@ static void enlist(struct longpoll *lp)
 	}
 }
 
+static void queue_init(struct longpoll *lp)
+{
+	lp->chunks = lp->inside;
+	lp->cap = QUEUE_INSIDE;
+	lp->count = 0;
+	lp->bytes = 0;
+}
+
+static void queue_grow(struct longpoll *lp)
+{
+	struct chunk **grown = mem_alloc(2 * lp->cap * sizeof(lp->chunks[0]));
+	memcpy(grown, lp->chunks, lp->count * sizeof(lp->chunks[0]));
+	if (lp->chunks != lp->inside) {
+		free(lp->chunks);
+	}
+	lp->chunks = grown;
+	lp->cap *= 2;
+}
+
 static void drop_queue(struct longpoll *lp)
 {
 	for (uint32_t i = 0; i < lp->count; i++) {
 		chunk_unref(lp->chunks[i]);
 	}
-	free(lp->chunks);
-	lp->chunks = NULL;
+	if (lp->chunks != lp->inside) {
+		free(lp->chunks);
+	}
 	lp->pool->queued -= lp->bytes;
-	lp->bytes = 0;
-	lp->count = lp->cap = 0;
+	queue_init(lp);
 }
 
 static void bury(void *ctx)
@@ -269,8 +286,7 @@ static void longpoll_send(struct transport *transport, struct chunk *chunk)
 {
 	struct longpoll *lp = longpoll_of(transport);
 	if (lp->count == lp->cap) {
-		lp->cap = lp->cap == 0 ? 4 : lp->cap * 2;
-		lp->chunks = mem_realloc(lp->chunks, lp->cap * sizeof(lp->chunks[0]));
+		queue_grow(lp);
 	}
 	lp->chunks[lp->count++] = chunk_ref(chunk);
 	lp->bytes += chunk->len;
@@ -358,6 +374,7 @@ struct transport *longpoll_open(struct longpoll_pool *pool, void (*ended)(void *
 	lp->pool = pool;
 	lp->ended = ended;
 	lp->ended_ctx = ctx;
+	queue_init(lp);
 	inbox_init(&lp->inbox, pool->loop);
 	loop_defer_init(&lp->flush, flush, lp);
 	loop_defer_init(&lp->burial, bury, lp);
@@ -450,7 +467,12 @@ size_t longpoll_pool_queued(const struct longpoll_pool *pool)
 
 size_t longpoll_pool_closing(const struct longpoll_pool *pool)
 {
-	return pool->closing;
+	size_t closing = 0;
+	LIST_FOREACH (&pool->left, node) {
+		const struct longpoll *lp = CONTAINER_OF(node, const struct longpoll, in_pool);
+		closing += lp->count > 0 || lp->answered ? 1 : 0;
+	}
+	return closing;
 }
 
 void longpoll_pool_drop_closing(struct longpoll_pool *pool, size_t bytes)

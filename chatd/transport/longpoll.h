@@ -28,7 +28,7 @@ void longpoll_pool_abort(struct longpoll_pool *pool);
 void longpoll_pool_destroy(struct longpoll_pool **pool);
 /* Bytes that wait in all queues, without those that are with the HTTP server already. */
 size_t longpoll_pool_queued(const struct longpoll_pool *pool);
-/* Connections whose owner has gone, and whose last bytes nobody has fetched yet. */
+/* Connections whose owner has gone, and whose last words nobody has fetched yet. */
 size_t longpoll_pool_closing(const struct longpoll_pool *pool);
 /* Drops the last bytes of those, the oldest first, until so many are free. */
 void longpoll_pool_drop_closing(struct longpoll_pool *pool, size_t bytes);

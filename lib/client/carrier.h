@@ -42,6 +42,8 @@ struct carrier_ops {
 	/* Queues; leaves at the end of the turn, in order. Only after the start. */
 	void (*send)(struct carrier *carrier, struct bytes payload, bool binary);
 	size_t (*queued)(const struct carrier *carrier);
+	/* For the requests that follow; NULL where none do. */
+	void (*set_token)(struct carrier *carrier, struct bytes token);
 	/* Says goodbye and lets go of all but the memory; what is queued is still sent. code: the
 	 * close code of the WebSocket, 0: nothing is said. */
 	void (*close)(struct carrier *carrier, uint16_t code);

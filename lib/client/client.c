@@ -6,6 +6,7 @@
 
 #include "lib/base/err.h"
 #include "lib/client/client_private.h"
+#include "lib/client/negotiate.h"
 #include "lib/wire/ws.h"
 
 #define SECOND_US UINT64_C(1000000)
@@ -235,6 +236,20 @@ int client_invoke(struct client *client, struct bytes target, const struct value
 int client_send(struct client *client, struct bytes target, const struct value *arguments)
 {
 	return client_call(client, BYTES_NONE, target, arguments);
+}
+
+int client_set_token(struct client *client, struct bytes token)
+{
+	if (!negotiate_token_valid(token)) {
+		return ERR_USAGE;
+	}
+	if (client->state != CLIENT_OPEN) {
+		return ERR_CLOSED;
+	}
+	if (client->carrier->ops->set_token != NULL) {
+		client->carrier->ops->set_token(client->carrier, token);
+	}
+	return 0;
 }
 
 bool client_is_open(const struct client *client)

@@ -112,6 +112,11 @@ int client_invoke(struct client *client, struct bytes target, const struct value
 /* The same without an answer. */
 int client_send(struct client *client, struct bytes target, const struct value *arguments);
 
+/* Another token for the requests that are still to come, which are those of server-sent events and
+ * long polling; the connection itself learns it by a call of the hub. 0; ERR_USAGE: it has
+ * characters that no token has, or is empty; ERR_CLOSED. */
+int client_set_token(struct client *client, struct bytes token);
+
 bool client_is_open(const struct client *client);
 /* Calls without an answer so far. */
 uint32_t client_calls(const struct client *client);

@@ -142,6 +142,11 @@ static size_t poll_queued(const struct carrier *carrier)
 	return poster_queued(&CONTAINER_OF(carrier, const struct client_poll, carrier)->poster);
 }
 
+static void poll_set_token(struct carrier *carrier, struct bytes token)
+{
+	destination_set_token(poll_of(carrier)->destination, token);
+}
+
 /* ---- lifetime ---- */
 
 /* What comes no more is not waited for: the poll is dropped. A connection that the server ended by
@@ -168,6 +173,7 @@ static const struct carrier_ops ops = {
 	.inherent_keepalive = true,
 	.send = poll_send,
 	.queued = poll_queued,
+	.set_token = poll_set_token,
 	.close = poll_close,
 	.free = poll_free,
 };

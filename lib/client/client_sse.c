@@ -141,6 +141,11 @@ static size_t sse_queued(const struct carrier *carrier)
 	return poster_queued(&CONTAINER_OF(carrier, const struct client_sse, carrier)->poster);
 }
 
+static void sse_set_token(struct carrier *carrier, struct bytes token)
+{
+	destination_set_token(sse_of(carrier)->destination, token);
+}
+
 /* ---- lifetime ---- */
 
 /* The hub Close is posted, and the server then ends the events: ending them before would look like
@@ -169,6 +174,7 @@ static const struct carrier_ops ops = {
 	.transport = CLIENT_TRANSPORT_SSE,
 	.send = sse_send,
 	.queued = sse_queued,
+	.set_token = sse_set_token,
 	.close = sse_close,
 	.free = sse_free,
 };

@@ -21,7 +21,9 @@ enum ws_state {
 struct client_ws {
 	struct carrier carrier;
 	enum ws_state state;
-	struct destination *destination;
+	struct loop *loop;
+	size_t max_queued;
+	struct destination *destination; /* UPGRADING */
 	struct http_line *line; /* UPGRADING */
 	struct stream *stream; /* from OPEN on, until closed */
 	struct ws_reader reader;
@@ -88,8 +90,7 @@ static size_t ws_queued(const struct carrier *carrier)
 static void on_ping(struct client_ws *ws, struct bytes payload)
 {
 	size_t queued = stream_queued(ws->stream);
-	size_t most = ws->destination->max_queued;
-	if (queued > most && queued - most > CARRIER_ANSWERS_MAX) {
+	if (queued > ws->max_queued && queued - ws->max_queued > CARRIER_ANSWERS_MAX) {
 		ws_end(ws, ERR_CLOSED, BYTES_LIT("the server takes no answers"));
 		return;
 	}
@@ -137,7 +138,7 @@ static void ws_receive(struct client_ws *ws, struct bytes data)
 	char *at = (char *)(uintptr_t)data.ptr;
 	size_t len = data.len;
 	struct ws_event event;
-	ws->carrier.heard_us = loop_now_us(stream_pool_loop(ws->destination->pool));
+	ws->carrier.heard_us = loop_now_us(ws->loop);
 	while (carrier_is_wanted(&ws->carrier) &&
 		ws_reader_next(&ws->reader, &at, &len, &event) == 0) {
 		on_event(ws, &event);
@@ -198,6 +199,8 @@ static void on_switched(
 {
 	struct client_ws *ws = ctx;
 	carrier_enter(&ws->carrier);
+	http_line_close(&ws->line);
+	destination_unref(&ws->destination);
 	ws->stream = stream;
 	stream_set_owner(stream, &stream_events, ws);
 	if (!is_accepted(response, ws->key)) {
@@ -290,6 +293,8 @@ int client_ws_start(struct destination *destination, const struct carrier_events
 	struct carrier *carrier = &ws->carrier;
 	carrier->ops = &ops;
 	carrier_set_owner(carrier, events, ctx);
+	ws->loop = stream_pool_loop(destination->pool);
+	ws->max_queued = destination->max_queued;
 	ws->destination = destination_ref(destination);
 	/* Records have a limit, the frames that gather them need none. */
 	ws_reader_init(&ws->reader, WS_CLIENT, INT64_MAX);

@@ -64,6 +64,12 @@ void destination_unref(struct destination **destination)
 	}
 }
 
+void destination_set_token(struct destination *destination, struct bytes token)
+{
+	free_secret(destination->token);
+	destination->token = mem_dup_bytes(token);
+}
+
 void destination_set_id(struct destination *destination, const struct bytes *id)
 {
 	free_secret(destination->id);

@@ -30,6 +30,7 @@ int destination_create(struct stream_pool *pool, const struct client_options *op
 	struct destination **ret_destination);
 struct destination *destination_ref(struct destination *destination);
 void destination_unref(struct destination **destination);
+void destination_set_token(struct destination *destination, struct bytes token);
 /* NULL: none. The text is copied. */
 void destination_set_id(struct destination *destination, const struct bytes *id);
 

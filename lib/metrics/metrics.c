@@ -30,6 +30,12 @@ void metrics_add(struct metrics *into, const struct metrics *from)
 	}
 }
 
+uint64_t metrics_connections(const struct metrics *m)
+{
+	return m->ws_none + m->ws_json + m->ws_messagepack + m->sse_none + m->sse_json +
+	       m->sse_messagepack + m->poll_none + m->poll_json + m->poll_messagepack;
+}
+
 void metrics_each(const struct metrics *m,
 	void (*visit)(
 		void *ctx, const char *name, const char *kind, const char *help, uint64_t value),

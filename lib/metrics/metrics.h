@@ -5,9 +5,22 @@
 
 #include <stdint.h>
 
-/* THE table of counters: X(field, prometheus name, kind, help). */
+/* Hub connections of a transport; no protocol before the handshake. */
+#define METRICS_CONNECTIONS(X, transport, label) \
+	X(transport##_none, "connections{transport=\"" label "\",protocol=\"none\"}", GAUGE, \
+		"Hub connections that are open") \
+	X(transport##_json, "connections{transport=\"" label "\",protocol=\"json\"}", GAUGE, \
+		"Hub connections that are open") \
+	X(transport##_messagepack, \
+		"connections{transport=\"" label "\",protocol=\"messagepack\"}", GAUGE, \
+		"Hub connections that are open")
+
+/* THE table of counters: X(field, prometheus name, kind, help). Rows of one name that differ in
+ * their labels stand together. */
 #define METRICS_TABLE(X) \
-	X(connections, "connections", GAUGE, "Hub connections that are open") \
+	METRICS_CONNECTIONS(X, ws, "WebSockets") \
+	METRICS_CONNECTIONS(X, sse, "ServerSentEvents") \
+	METRICS_CONNECTIONS(X, poll, "LongPolling") \
 	X(connections_opened, "connections_opened_total", COUNTER, "Hub connections opened") \
 	X(http_requests, "http_requests_total", COUNTER, "HTTP requests answered") \
 	X(messages_in, "messages_in_total", COUNTER, "Hub messages received") \
@@ -46,8 +59,11 @@ struct metrics {
 /* Adds every counter of from to into. */
 void metrics_add(struct metrics *into, const struct metrics *from);
 
+/* All hub connections. */
+uint64_t metrics_connections(const struct metrics *m);
+
 /* Visits each row of the table with the value in m. kind is "counter" or "gauge"; name has no
- * prefix. */
+ * prefix, and its labels behind it where it has some. */
 void metrics_each(const struct metrics *m,
 	void (*visit)(
 		void *ctx, const char *name, const char *kind, const char *help, uint64_t value),

@@ -9,7 +9,9 @@
 
 #include "lib/net/stream_private.h"
 
-enum { USER_TIMEOUT_MS = 25000 };
+/* A peer that vanished is found when a ping was sent to it, which by default may be 16 s later, and
+ * is to be gone within 30 s. */
+enum { USER_TIMEOUT_MS = 13000 };
 
 /* ---- the pool ---- */
 

@@ -45,7 +45,7 @@ struct loop *stream_pool_loop(const struct stream_pool *pool);
 /* Bytes that wait in all send queues of the pool. */
 size_t stream_pool_queued(const struct stream_pool *pool);
 
-/* Takes over fd (made non-blocking; where it is TCP: TCP_NODELAY, and TCP_USER_TIMEOUT of 25 s, so
+/* Takes over fd (made non-blocking; where it is TCP: TCP_NODELAY, and TCP_USER_TIMEOUT of 13 s, so
  * that a peer that vanished ends it); reading starts at once. */
 struct stream *stream_open(
 	struct stream_pool *pool, int fd, const struct stream_events *events, void *ctx);

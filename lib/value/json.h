@@ -12,7 +12,7 @@
  * error here: its text is marked bad_text and has U+FFFD in its place (names: ERR_BAD_REQUEST).
  * Integers beyond 64 bits become VALUE_DOUBLE. "1.0" and "1e0" are VALUE_DOUBLE; what no double can
  * hold (1e999) and \u0000 in a name: ERR_BAD_REQUEST. ERR_NOMEM when memory is exhausted. Nothing
- * of the result views text. */
+ * of the result views text. Objects are marked dictionary. */
 int json_read(
 	struct arena *arena, struct bytes text, struct value *ret_value, const char **ret_why);
 

@@ -27,7 +27,8 @@ static int unpack_block(struct unpacking *unpacking, struct bytes block, int64_t
 {
 	struct buf *plain = &unpacking->plain;
 	if (len <= 0 || (uint64_t)len > unpacking->max - plain->len ||
-		(uint64_t)len > block.len * RATIO_MAX || len > LZ4_MAX_INPUT_SIZE) {
+		block.len > LZ4_MAX_INPUT_SIZE || (uint64_t)len > block.len * RATIO_MAX ||
+		len > LZ4_MAX_INPUT_SIZE) {
 		return ERR_BAD_REQUEST;
 	}
 	int err = buf_try_reserve(plain, (size_t)len);

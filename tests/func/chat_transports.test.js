@@ -11,8 +11,6 @@ const left = require('./lib/left');
 const { house, fresh } = require('./lib/people');
 const { eventually, sleep } = require('./lib/util');
 
-const here = house({ settings: { CHATD_LIMITS_USER_RATE: 0, CHATD_HUB_POLL_TIMEOUT: '500ms' } });
-
 const WAYS = [
   ['websockets', 'json'],
   ['websockets', 'messagepack'],
@@ -20,6 +18,9 @@ const WAYS = [
   ['longpolling', 'json'],
   ['longpolling', 'messagepack'],
 ];
+// Of a daemon that a test stops: a poller cannot tell it that it has gone.
+const SETTINGS = { CHATD_LIMITS_USER_RATE: 0, CHATD_SERVER_DRAIN_TIMEOUT: '300ms' };
+const here = house({ settings: { ...SETTINGS, CHATD_HUB_POLL_TIMEOUT: '500ms' } });
 const optionsOf = ([transport, encoding]) => ['--transport', transport, '--encoding', encoding];
 
 function piped(args, options, chatd = here.chatd) {
@@ -106,7 +107,7 @@ test('chat: without a choice it takes WebSockets, and goes down from there where
 });
 
 test('chat: killed and restarted in between, nothing is lost and nothing comes twice, whatever the way', async () => {
-  const chatd = await startChatd({ port: await steadyPort(), settings: { CHATD_LIMITS_USER_RATE: 0 } });
+  const chatd = await startChatd({ port: await steadyPort(), settings: SETTINGS });
   here.later(() => chatd.exit || chatd.kill());
   const lines = numbers(1, 150);
   const all = [];
@@ -142,11 +143,11 @@ test('chat: killed and restarted in between, nothing is lost and nothing comes t
       assert.doesNotMatch(one.stderr, /never came|not sent again|not known/);
     }
   }
-  await chatd.stop();
+  await chatd.kill();
 });
 
 test('chat: a daemon that drains is come back to, whatever the way', async () => {
-  const chatd = await startChatd({ port: await steadyPort() });
+  const chatd = await startChatd({ port: await steadyPort(), settings: SETTINGS });
   here.later(() => chatd.exit || chatd.kill());
   await chatd.ctl('room', 'create', 'general');
   const all = WAYS.map((way) => piped(['-q', 'general', ...optionsOf(way), '-o', 'jsonl', '--user', way.join('-')], {}, chatd));
@@ -161,7 +162,7 @@ test('chat: a daemon that drains is come back to, whatever the way', async () =>
     await one.end();
     assert.strictEqual(one.stderr, '');
   }
-  await chatd.stop();
+  await chatd.kill();
 });
 
 test('chat: what does not go together, or is not there, is said at once', async () => {

@@ -27,7 +27,7 @@ test('counters of all workers are added up', async () => {
   const { status, type, text } = await scrape(here.chatd);
   assert.strictEqual(status, 200);
   assert.match(type, /^text\/plain; version=0\.0\.4/);
-  assert.strictEqual(value(text, 'chatd_connections'), 4);
+  assert.strictEqual(value(text, 'chatd_connections{transport="WebSockets",protocol="json"}'), 4);
   assert.strictEqual(value(text, 'chatd_connections_opened_total'), 4);
   assert.strictEqual(value(text, 'chatd_messages_stored_total'), 1);
   assert.strictEqual(value(text, 'chatd_deliveries_total'), 4);

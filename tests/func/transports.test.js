@@ -249,7 +249,12 @@ test('tokens come from the factory in header and query, are refused when bad, an
 
 // ---- coming back ---------------------------------------------------------------------------------------------------------
 
-const STEADY = { ...SETTINGS, CHATD_HUB_RESTORE_HOLD: '10s', CHATD_HUB_KEEPALIVE: '1s' };
+const STEADY = {
+  ...SETTINGS,
+  CHATD_HUB_RESTORE_HOLD: '10s',
+  CHATD_HUB_KEEPALIVE: '1s',
+  CHATD_SERVER_DRAIN_TIMEOUT: '2s',
+};
 
 async function enduring(chatd, count = 1) {
   const room = fresh('room');

@@ -108,7 +108,7 @@ static void worker_close(struct services *sv)
 	assert_int_equal(conns_count(sv->conns), 0);
 	assert_int_equal(rooms_pending(sv->rooms), 0);
 	assert_int_equal(homes_pending(sv->homes), 0);
-	assert_int_equal(sv->metrics->connections, 0);
+	assert_int_equal(metrics_connections(sv->metrics), 0);
 	conns_destroy(&sv->conns);
 	longpoll_pool_destroy(&sv->polls);
 	claims_destroy(&sv->claims);

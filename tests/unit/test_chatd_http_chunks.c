@@ -85,6 +85,8 @@ static bool serve(struct http_fixture *f, struct http_exchange *x)
 		answer_with(f, x, 200, &t->big, 1);
 	} else if (bytes_eq(x->path, BYTES_LIT("/untold"))) {
 		http_respond_chunks(x, 200, "text/x", NULL, t->parts, 3, NULL, NULL);
+	} else if (bytes_eq(x->path, BYTES_LIT("/some"))) {
+		http_respond(x, 200, NULL, NULL, bytes_of(t->big->data, 50000));
 	} else {
 		return false;
 	}
@@ -358,18 +360,14 @@ static void broken_before(void **state)
 	struct http_fixture *f = *state;
 	stream_pool_set_sndbuf(f->pool, 4096);
 	http_reconnect(f);
-	http_put(f, "GET /big HTTP/1.1\r\nHost: h\r\n\r\nGET /later HTTP/1.1\r\nHost: h\r\n\r\n");
+	http_put(f, "GET /some HTTP/1.1\r\nHost: h\r\n\r\nGET /later HTTP/1.1\r\nHost: h\r\n\r\n");
 	shutdown(f->client, SHUT_WR);
-	char part[16384];
-	for (int i = 0; i < 1000 && f->requests < 2; i++) {
-		/* Until what is left of the big one allows to look at the next. */
-		turn_unread(f);
-		recv(f->client, part, sizeof(part), 0);
-	}
+	turn_unread(f);
 	assert_int_equal(f->pending_count, 1);
-	assert_true(http_is_gone(f->pending[0]));
+	assert_true(stream_pool_queued(f->pool) > 0);
 	leave(f);
 	turn_unread(f);
+	assert_int_equal(stream_pool_queued(f->pool), 0);
 	answer_pending(f);
 	http_turn(f);
 	assert_int_equal(told(f, 0), ERR_CLOSED);

@@ -120,6 +120,22 @@ static void server_destroyed_while_pending(void **state)
 	http_abort(f->pending[1]);
 }
 
+/* Who learns that one has gone ends another, whose connection is still there. */
+static void answered_while_destroyed(void **state)
+{
+	struct http_fixture *f = *state;
+	int first = f->client;
+	http_talk(f, "GET /later HTTP/1.1\r\nHost: h\r\n\r\n");
+	http_connect_early(f, BYTES_NONE);
+	http_talk(f, "GET /later HTTP/1.1\r\nHost: h\r\n\r\n");
+	f->answer_when_gone = true;
+	http_server_destroy(&f->server);
+	assert_int_equal(f->gone, 1);
+	assert_int_equal(stream_pool_count(f->pool), 0);
+	http_abort(f->pending[0]);
+	close(first);
+}
+
 static void aborted(void **state)
 {
 	struct http_fixture *f = *state;
@@ -376,6 +392,7 @@ int main(void)
 		CASE(gone_before_it_began),
 		CASE(ended_inside_a_request),
 		CASE(server_destroyed_while_pending),
+		CASE(answered_while_destroyed),
 		CASE(aborted),
 		CASE(upgrade_with_early_frames),
 		CASE(upgrade_later),

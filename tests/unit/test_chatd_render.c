@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "lib/value/json.h"
+#include "lib/value/msgpack.h"
 #include "tests/unit/fake_store.h"
 
 #define MESSAGE \
@@ -109,6 +110,13 @@ static void a_replayed_message(void **state)
 	expect_json(&message.arguments.items[0],
 		MESSAGE "\"encryptedContent\":\"Y2lwaGVy\",\"nonce\":\"bm9uY2U=\",\"authTag\":"
 			"\"dGFn\",\"attachment\":{\"url\":\"u\"},\"replayed\":true}");
+	/* All its names are those of fields, also within what was read from the store. */
+	struct buf packed = {0};
+	msgpack_write(&packed, &message.arguments.items[0], MSGPACK_NAMES_PASCAL);
+	const struct bytes spelt = BYTES_LIT("\xaa"
+					     "Attachment\x81\xa3Url\xa1u\xa8Replayed\xc3");
+	assert_non_null(memmem(packed.data, packed.len, spelt.ptr, spelt.len));
+	buf_finish(&packed);
 	/* The fullest there can be finds room. */
 	row.edited_ms = row.sent_ms;
 	message = render_replayed_message(arena, fake_store_base(store), &row);

@@ -13,11 +13,7 @@
 #define CLOSE_TIMEOUT_US 300000
 #define NORMAL BYTES_LIT("\x03\xe8")
 
-enum act {
-	NOTHING,
-	CLOSE,
-	ABORT,
-};
+enum act { NOTHING, CLOSE, ABORT };
 
 /* One WebSocket, its owner, and the peer's plain descriptor. */
 struct side {
@@ -195,13 +191,12 @@ static void expect_end(struct side *side, const char *lines, int end)
 
 static void owner_sends(struct side *side, size_t size)
 {
-	struct chunk *chunk = chunk_create(WS_HEADROOM + size);
-	char *payload = chunk_space(chunk) + WS_HEADROOM;
-	memset(payload, 'x', size);
-	char *start = ws_frame_in_place(payload, size, true);
-	struct chunk *framed = chunk_copy(bytes_of(start, (size_t)(payload + size - start)));
-	side->transport->ops->send(side->transport, framed);
-	chunk_unref(framed);
+	char header[WS_HEADER_MAX];
+	size_t len = ws_write_header(header, WS_BINARY, true, size, NULL);
+	struct chunk *chunk = chunk_create(len + size);
+	memcpy(chunk_space(chunk), header, len);
+	memset(chunk_space(chunk) + len, 'x', size);
+	side->transport->ops->send(side->transport, chunk);
 	chunk_unref(chunk);
 }
 

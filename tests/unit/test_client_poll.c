@@ -318,6 +318,30 @@ static void test_no_keepalive(void **state)
 	assert_int_equal(closes, 0);
 }
 
+/* What is asked for with another token from now on. */
+static void test_new_token(void **state)
+{
+	struct client_options options = polling;
+	options.token = BYTES_LIT("old");
+	(void)state;
+	side_start(&options);
+	assert_int_equal(client_set_token(client, BYTES_LIT("new")), ERR_CLOSED);
+	client_close(&client);
+	server_use(DOWN);
+	server_accept();
+	server_hang_up(false);
+	poll_to_open(&options);
+	assert_int_equal(client_set_token(client, BYTES_LIT("new")), 0);
+	assert_int_equal(client_set_token(client, BYTES_LIT("n w")), ERR_USAGE);
+	assert_int_equal(client_set_token(client, BYTES_NONE), ERR_USAGE);
+	side_call("a");
+	server_use(UP);
+	assert_non_null(strstr(server_request(), "\r\nAuthorization: Bearer new\r\n"));
+	server_use(DOWN);
+	server_say(EMPTY_200);
+	assert_non_null(strstr(server_request(), "\r\nAuthorization: Bearer new\r\n"));
+}
+
 static void test_breach(void **state)
 {
 	(void)state;
@@ -375,6 +399,7 @@ int main(void)
 		HTTP_TEST(test_goodbye_cut),
 		HTTP_TEST(test_poll_unanswered),
 		HTTP_TEST(test_no_keepalive),
+		HTTP_TEST(test_new_token),
 		HTTP_TEST(test_breach),
 		HTTP_TEST(test_close_inside),
 	};

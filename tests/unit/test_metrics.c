@@ -24,7 +24,7 @@ static void visit(void *ctx, const char *name, const char *kind, const char *hel
 	size_t len = strlen(name);
 	int total = len > 6 && strcmp(name + len - 6, "_total") == 0;
 	assert_string_equal(kind, total ? "counter" : "gauge");
-	if (strcmp(name, "connections") == 0) {
+	if (strcmp(name, "connections{transport=\"WebSockets\",protocol=\"none\"}") == 0) {
 		seen->connections = value;
 	}
 	if (strcmp(name, "auth_failures_total") == 0) {
@@ -50,7 +50,9 @@ static void test_add_and_visit(void **state)
 	assert_int_equal(seen.rows, rows);
 	uint64_t ones = ((uint64_t)1 << rows) - 1;
 	assert_true(seen.sum == ones + (ones << 20));
-	assert_true(seen.connections == a.connections && a.connections == 1 + (1 << 20));
+	assert_true(seen.connections == a.ws_none && a.ws_none == 1 + (1 << 20));
+	/* Nine rows are those of connections, and they are the first. */
+	assert_true(metrics_connections(&a) == 511 + ((uint64_t)511 << 20));
 	assert_true(seen.auth_failures == a.auth_failures);
 }
 

@@ -26,13 +26,10 @@ static void assert_head(struct bytes input, struct msgpack_head expected)
 }
 
 /* The table of the specification's section "Overview", with lengths that tell the bytes apart. */
-static void test_heads(void **state)
-{
-	(void)state;
-	static const struct {
-		struct bytes input;
-		struct msgpack_head head;
-	} rows[] = {
+static const struct {
+	struct bytes input;
+	struct msgpack_head head;
+} rows[] = {
 #define ROW(text, shape_, len_, ...) \
 	{ \
 		BYTES_LIT(text), \
@@ -40,49 +37,53 @@ static void test_heads(void **state)
 			.shape = MSGPACK_SHAPE_##shape_, .len = (len_), __VA_ARGS__ \
 		} \
 	}
-		ROW("\x00", SCALAR, 1, .body = 0),
-		ROW("\x7f", SCALAR, 1, .body = 0),
-		ROW("\xe0", SCALAR, 1, .body = 0),
-		ROW("\xff", SCALAR, 1, .body = 0),
-		ROW("\x80", MAP, 1, .items = 0),
-		ROW("\x8f", MAP, 1, .items = 15),
-		ROW("\x90", ARRAY, 1, .items = 0),
-		ROW("\x9f", ARRAY, 1, .items = 15),
-		ROW("\xa0", BLOB, 1, .body = 0),
-		ROW("\xbf", BLOB, 1, .body = 31),
-		ROW("\xc0", SCALAR, 1, .body = 0),
-		ROW("\xc2", SCALAR, 1, .body = 0),
-		ROW("\xc3", SCALAR, 1, .body = 0),
-		ROW("\xc4\xff", BLOB, 2, .body = 0xff),
-		ROW("\xc5\x01\x02", BLOB, 3, .body = 0x0102),
-		ROW("\xc6\xff\x02\x03\x04", BLOB, 5, .body = 0xff020304),
-		ROW("\xc7\xff\x80", EXT, 3, .body = 0xff, .ext = -128),
-		ROW("\xc8\x01\x02\x7f", EXT, 4, .body = 0x0102, .ext = 127),
-		ROW("\xc9\xff\x02\x03\x04\xff", EXT, 6, .body = 0xff020304, .ext = -1),
-		ROW("\xca", SCALAR, 1, .body = 4),
-		ROW("\xcb", SCALAR, 1, .body = 8),
-		ROW("\xcc", SCALAR, 1, .body = 1),
-		ROW("\xcd", SCALAR, 1, .body = 2),
-		ROW("\xce", SCALAR, 1, .body = 4),
-		ROW("\xcf", SCALAR, 1, .body = 8),
-		ROW("\xd0", SCALAR, 1, .body = 1),
-		ROW("\xd1", SCALAR, 1, .body = 2),
-		ROW("\xd2", SCALAR, 1, .body = 4),
-		ROW("\xd3", SCALAR, 1, .body = 8),
-		ROW("\xd4\x01", EXT, 2, .body = 1, .ext = 1),
-		ROW("\xd5\x02", EXT, 2, .body = 2, .ext = 2),
-		ROW("\xd6\xff", EXT, 2, .body = 4, .ext = -1),
-		ROW("\xd7\x63", EXT, 2, .body = 8, .ext = 99),
-		ROW("\xd8\x62", EXT, 2, .body = 16, .ext = 98),
-		ROW("\xd9\xff", BLOB, 2, .body = 0xff),
-		ROW("\xda\x01\x02", BLOB, 3, .body = 0x0102),
-		ROW("\xdb\xff\x02\x03\x04", BLOB, 5, .body = 0xff020304),
-		ROW("\xdc\x01\x02", ARRAY, 3, .items = 0x0102),
-		ROW("\xdd\xff\x02\x03\x04", ARRAY, 5, .items = 0xff020304),
-		ROW("\xde\x01\x02", MAP, 3, .items = 0x0102),
-		ROW("\xdf\xff\x02\x03\x04", MAP, 5, .items = 0xff020304),
+	ROW("\x00", SCALAR, 1, .body = 0),
+	ROW("\x7f", SCALAR, 1, .body = 0),
+	ROW("\xe0", SCALAR, 1, .body = 0),
+	ROW("\xff", SCALAR, 1, .body = 0),
+	ROW("\x80", MAP, 1, .items = 0),
+	ROW("\x8f", MAP, 1, .items = 15),
+	ROW("\x90", ARRAY, 1, .items = 0),
+	ROW("\x9f", ARRAY, 1, .items = 15),
+	ROW("\xa0", BLOB, 1, .body = 0),
+	ROW("\xbf", BLOB, 1, .body = 31),
+	ROW("\xc0", SCALAR, 1, .body = 0),
+	ROW("\xc2", SCALAR, 1, .body = 0),
+	ROW("\xc3", SCALAR, 1, .body = 0),
+	ROW("\xc4\xff", BLOB, 2, .body = 0xff),
+	ROW("\xc5\x01\x02", BLOB, 3, .body = 0x0102),
+	ROW("\xc6\xff\x02\x03\x04", BLOB, 5, .body = 0xff020304),
+	ROW("\xc7\xff\x80", EXT, 3, .body = 0xff, .ext = -128),
+	ROW("\xc8\x01\x02\x7f", EXT, 4, .body = 0x0102, .ext = 127),
+	ROW("\xc9\xff\x02\x03\x04\xff", EXT, 6, .body = 0xff020304, .ext = -1),
+	ROW("\xca", SCALAR, 1, .body = 4),
+	ROW("\xcb", SCALAR, 1, .body = 8),
+	ROW("\xcc", SCALAR, 1, .body = 1),
+	ROW("\xcd", SCALAR, 1, .body = 2),
+	ROW("\xce", SCALAR, 1, .body = 4),
+	ROW("\xcf", SCALAR, 1, .body = 8),
+	ROW("\xd0", SCALAR, 1, .body = 1),
+	ROW("\xd1", SCALAR, 1, .body = 2),
+	ROW("\xd2", SCALAR, 1, .body = 4),
+	ROW("\xd3", SCALAR, 1, .body = 8),
+	ROW("\xd4\x01", EXT, 2, .body = 1, .ext = 1),
+	ROW("\xd5\x02", EXT, 2, .body = 2, .ext = 2),
+	ROW("\xd6\xff", EXT, 2, .body = 4, .ext = -1),
+	ROW("\xd7\x63", EXT, 2, .body = 8, .ext = 99),
+	ROW("\xd8\x62", EXT, 2, .body = 16, .ext = 98),
+	ROW("\xd9\xff", BLOB, 2, .body = 0xff),
+	ROW("\xda\x01\x02", BLOB, 3, .body = 0x0102),
+	ROW("\xdb\xff\x02\x03\x04", BLOB, 5, .body = 0xff020304),
+	ROW("\xdc\x01\x02", ARRAY, 3, .items = 0x0102),
+	ROW("\xdd\xff\x02\x03\x04", ARRAY, 5, .items = 0xff020304),
+	ROW("\xde\x01\x02", MAP, 3, .items = 0x0102),
+	ROW("\xdf\xff\x02\x03\x04", MAP, 5, .items = 0xff020304),
 #undef ROW
-	};
+};
+
+static void test_heads(void **state)
+{
+	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		assert_head(rows[i].input, rows[i].head);
 	}

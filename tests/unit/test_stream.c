@@ -34,7 +34,7 @@ static void test_send_and_receive(void **state)
 			assert_int_equal(on != 0, 1);
 			getsockopt(
 				stream_fd(side.stream), IPPROTO_TCP, TCP_USER_TIMEOUT, &on, &size);
-			assert_int_equal(on, 25000);
+			assert_int_equal(on, 13000);
 		}
 		side_finish(&side);
 	}
