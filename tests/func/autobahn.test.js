@@ -328,3 +328,20 @@ section('headers', {
   'a length of 2^64 - 1': [[text('only this', { length: 2n ** 64n - 1n })], BREACH],
   'a ping of 2^62': [[ping('only this', { length: 2n ** 62n })], BREACH],
 });
+
+test('MessagePack goes in binary frames; in text ones it is judged as text', async () => {
+  const socket = await open();
+  socket.send(JSON.stringify({ protocol: 'messagepack', version: 1 }) + RS);
+  assert.deepStrictEqual(await socket.next(), { record: '{}' });
+  // A call of "None" with id "a"; each byte in a fragment.
+  const record = hex('96 01 80 a1 61 a4 4e 6f 6e 65 90 90');
+  const bytes = Buffer.concat([Buffer.from([record.length]), record]);
+  socket.connection.write(Buffer.concat([binary('', { fin: false }), ...Array.from(bytes, (byte) => middle(Buffer.from([byte]))), last('')]));
+  const answer = await new Promise((resolve) => {
+    socket.message = resolve;
+  });
+  assert.deepStrictEqual(answer.subarray(1, 6), hex('95 03 80 a1 61'));
+  socket.connection.write(text(bytes));
+  assert.deepStrictEqual(await hear(socket), NOT_UTF8);
+  socket.destroy();
+});
