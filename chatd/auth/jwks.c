@@ -10,6 +10,10 @@
 #include "lib/base/err.h"
 #include "lib/value/json.h"
 
+#define REFRESH_S 600
+#define REFRESH_MIN_S 60
+#define REFRESH_MAX_S (24 * 60 * 60)
+
 struct jwks {
 	atomic_uint refs;
 	size_t count, left_out;
@@ -113,6 +117,25 @@ size_t jwks_count(const struct jwks *set)
 size_t jwks_left_out(const struct jwks *set)
 {
 	return set->left_out;
+}
+
+uint64_t jwks_refresh_s(struct bytes cache_control)
+{
+	const struct bytes name = BYTES_LIT("max-age=");
+	struct bytes rest = cache_control;
+	while (rest.len > 0) {
+		struct bytes directive = bytes_trim(bytes_split(&rest, ','));
+		unsigned long long seconds;
+		if (!bytes_starts_nocase(directive, name) ||
+			bytes_to_u64(bytes_of(directive.ptr + name.len, directive.len - name.len),
+				&seconds) != 0) {
+			continue;
+		}
+		return seconds < REFRESH_MIN_S	 ? REFRESH_MIN_S
+		       : seconds > REFRESH_MAX_S ? REFRESH_MAX_S
+						 : seconds;
+	}
+	return REFRESH_S;
 }
 
 /* An empty name is nobody's: keys without one are for tokens without one. */

@@ -9,6 +9,7 @@
 #define CHATD_AUTH_JWKS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lib/base/bytes.h"
 
@@ -33,6 +34,11 @@ void jwks_unref(struct jwks **set);
 /* Usable keys, and those that were left out. */
 size_t jwks_count(const struct jwks *set);
 size_t jwks_left_out(const struct jwks *set);
+
+/* Seconds after which a set is to be fetched again, from the Cache-Control header that came with it
+ * (RFC 9111 section 5.2.2.1; len 0: none): its max-age within a minute and a day, else 10 minutes.
+ */
+uint64_t jwks_refresh_s(struct bytes cache_control);
 
 enum jwks_verdict {
 	JWKS_GOOD, /* a key of the set made the signature */

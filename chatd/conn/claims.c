@@ -5,6 +5,8 @@
 
 #include "lib/base/list.h"
 
+/* What a claim costs whose POSTs were empty. */
+#define WAITING_COST (sizeof(struct claim) + sizeof(struct inbox) + 64)
 /* How often POSTs that wait for a transport are looked at. */
 #define SWEEP_US 500000
 
@@ -12,6 +14,7 @@ struct claims {
 	struct services *sv;
 	struct map map;
 	struct list waiting, ended;
+	size_t held; /* of all that are waiting */
 	struct loop_timer *sweep; /* while something waits */
 };
 
@@ -33,9 +36,11 @@ static struct bytes claim_key(const struct map_node *node)
 	return uuid_bytes(&CONTAINER_OF(node, const struct claim, node)->id);
 }
 
-static void claim_drop_waiting(struct claim *claim)
+static void claim_drop_waiting(struct claims *claims, struct claim *claim)
 {
 	if (claim->waiting != NULL) {
+		claims->held -= claim->held;
+		claim->held = 0;
 		inbox_finish(claim->waiting);
 		free(claim->waiting);
 		claim->waiting = NULL;
@@ -45,7 +50,7 @@ static void claim_drop_waiting(struct claim *claim)
 static void claim_set_state(struct claims *claims, struct claim *claim, enum claim_state state)
 {
 	assert(claim->state < state || state == CLAIM_ENDED);
-	claim_drop_waiting(claim);
+	claim_drop_waiting(claims, claim);
 	claim->state = state;
 	claim->transport = NULL;
 	list_remove(&claim->in_list);
@@ -56,7 +61,7 @@ static void claim_set_state(struct claims *claims, struct claim *claim, enum cla
 
 static void claim_free(struct claims *claims, struct claim *claim)
 {
-	claim_drop_waiting(claim);
+	claim_drop_waiting(claims, claim);
 	map_remove(&claims->map, &claim->node);
 	list_remove(&claim->in_list);
 	free(claim);
@@ -228,12 +233,25 @@ struct claim *claims_find(struct claims *claims, const struct uuid *id)
 	return node != NULL ? CONTAINER_OF(node, struct claim, node) : NULL;
 }
 
+void claims_hold(struct claims *claims, struct claim *claim, size_t len)
+{
+	assert(claim->state == CLAIM_WAITING);
+	claim->held += len;
+	claims->held += len;
+}
+
+size_t claims_held(const struct claims *claims)
+{
+	return claims->held;
+}
+
 struct claim *claims_wait(struct claims *claims, const struct uuid *id, uint64_t keep_us)
 {
 	struct claim *claim = claim_create(claims, id, CLAIM_WAITING);
 	claim->waiting = mem_alloc(sizeof(*claim->waiting));
 	inbox_init(claim->waiting, claims->sv->loop);
 	claim->until_us = loop_now_us(claims->sv->loop) + keep_us;
+	claims_hold(claims, claim, WAITING_COST);
 	list_append(&claims->waiting, &claim->in_list);
 	if (!loop_timer_armed(claims->sweep)) {
 		loop_timer_set(claims->sweep, SWEEP_US);

@@ -24,6 +24,7 @@ struct claim {
 	enum claim_state state;
 	uint64_t until_us; /* WAITING, ENDED */
 	struct inbox *waiting; /* WAITING: bodies that came before the transport */
+	size_t held; /* WAITING: what it counts of claims_held() */
 	struct transport *transport; /* EVENTS, POLLS */
 };
 
@@ -51,6 +52,11 @@ void claims_end(struct services *sv, unsigned worker, const struct uuid *id, uin
 struct claim *claims_find(struct claims *claims, const struct uuid *id);
 /* One that claims_find() did not find: POSTs wait for keep_us for a transport. */
 struct claim *claims_wait(struct claims *claims, const struct uuid *id, uint64_t keep_us);
+/* A POST with so many bytes of body comes to wait in a claim in CLAIM_WAITING. */
+void claims_hold(struct claims *claims, struct claim *claim, size_t len);
+/* Bytes of all that waits on this worker for transports, and what it costs to keep account of it.
+ */
+size_t claims_held(const struct claims *claims);
 /* A transport takes the id; claim: what claims_find() answered, in CLAIM_WAITING, or NULL. What
  * waits goes to inbox. state: CLAIM_EVENTS or CLAIM_POLLS. */
 void claims_take(struct claims *claims, struct claim *claim, const struct uuid *id,

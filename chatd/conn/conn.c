@@ -176,7 +176,8 @@ static void conn_take_record(struct conn *conn, struct bytes record)
 	}
 	struct hub_message message;
 	const char *why = NULL;
-	if (conn->codec->read(conn->scratch, record, &message, &why) != 0) {
+	const size_t plain_max = conn->sv->conf->hub.max_message_size;
+	if (conn->codec->read_bounded(conn->scratch, record, plain_max, &message, &why) != 0) {
 		char detail[256];
 		snprintf(detail, sizeof(detail), "InvalidDataException: %s", why);
 		conn_fail(conn, detail);

@@ -259,20 +259,25 @@ static struct conn *conns_largest(const struct conns *conns, size_t *ret_total)
 	return largest;
 }
 
+static size_t conns_excess(const struct services *sv, size_t max)
+{
+	size_t queued = stream_pool_queued(sv->streams) + longpoll_pool_queued(sv->polls);
+	return queued > max ? queued - max : 0;
+}
+
 /* All send queues together are bounded. Those of sockets that are closing go first, then the
  * largest; without a Close, which would wait behind the very queue that has to go. */
 static void conns_bound_memory(struct conns *conns)
 {
 	struct services *sv = conns->sv;
 	size_t max = sv->conf->limits.send_memory / sv->worker_count;
-	size_t queued = stream_pool_queued(sv->streams) + longpoll_pool_queued(sv->polls);
 	size_t total = 0;
-	if (queued <= max) {
+	if (conns_excess(sv, max) == 0) {
 		return;
 	}
-	ws_pool_drop_closing(sv->sockets, queued - max);
-	stream_pool_drop_lingering(sv->streams, queued - max);
-	longpoll_pool_drop_closing(sv->polls, queued - max);
+	ws_pool_drop_closing(sv->sockets, conns_excess(sv, max));
+	stream_pool_drop_lingering(sv->streams, conns_excess(sv, max));
+	longpoll_pool_drop_closing(sv->polls, conns_excess(sv, max));
 	for (;;) {
 		struct conn *largest = conns_largest(conns, &total);
 		if (total <= max) {

@@ -10,10 +10,19 @@
 #include "lib/base/err.h"
 #include "lib/base/log.h"
 
-static void ask_close(struct op_ask *ask)
+static void ask_forget(struct op_ask *ask)
 {
 	list_remove(&ask->in_door);
 	ask_ids_drop(ask->op->sv->asks, ask->number);
+}
+
+/* While the call is there. */
+static void ask_close(struct op_ask *ask)
+{
+	if (list_linked(&ask->in_door)) {
+		ask_forget(ask);
+		call_end_asking(ask->op->door);
+	}
 }
 
 static void give_up(struct op_wait *wait)
@@ -24,15 +33,14 @@ static void give_up(struct op_wait *wait)
 /* Calls that wait for their client, or go on without a permit because they did. */
 static size_t count_open(const struct conn *conn)
 {
-	size_t asks = 0;
-	size_t beside = 0;
+	size_t count = 0;
 	LIST_FOREACH (&conn->flows->asks, node) {
-		asks++;
+		count++;
 	}
 	LIST_FOREACH (&conn->calls, node) {
-		beside += CONTAINER_OF(node, const struct call, node)->beside ? 1 : 0;
+		count += CONTAINER_OF(node, const struct call, node)->beside ? 1 : 0;
 	}
-	return asks > beside ? asks : beside;
+	return count;
 }
 
 int asks_send(
@@ -55,7 +63,7 @@ int asks_send(
 		.arguments = *arguments,
 	};
 	conn_send(conn, &question);
-	call_leave_permit(call);
+	call_begin_asking(call);
 	return 0;
 }
 
@@ -111,6 +119,9 @@ void asks_answer(struct conn *conn, const struct hub_message *message)
 void asks_drop(struct conn *conn)
 {
 	LIST_FOREACH (&conn->flows->asks, node) {
-		ask_close(CONTAINER_OF(node, struct op_ask, in_door));
+		ask_forget(CONTAINER_OF(node, struct op_ask, in_door));
+	}
+	LIST_FOREACH (&conn->flows->asking, node) {
+		call_free(CONTAINER_OF(node, struct call, node));
 	}
 }

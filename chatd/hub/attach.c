@@ -18,6 +18,9 @@
 /* Hub messages of the greatest length, and the least of all. */
 #define INPUT_MESSAGES 16
 #define INPUT_MIN ((size_t)1024 * 1024)
+/* What waits for transports that may never come has this part of send_memory, and this at least. */
+#define WAITING_PART 8
+#define WAITING_MIN ((size_t)1024 * 1024)
 
 size_t attach_input_max(const struct conf *conf)
 {
@@ -217,13 +220,38 @@ static struct inbox *inbox_of(const struct claim *claim)
 	return NULL;
 }
 
+/* Ids that were negotiated cost nothing here; what is kept for them is bounded for all together, so
+ * that it does not matter how many there are. */
+static bool has_room(const struct services *sv, size_t len)
+{
+	size_t max = sv->conf->limits.send_memory / sv->worker_count / WAITING_PART;
+	size_t held = claims_held(sv->claims);
+	max = max < WAITING_MIN ? WAITING_MIN : max;
+	return held < max && len <= max - held;
+}
+
+/* A body that comes before its transport. */
+static void keep_early(struct services *sv, struct http_exchange *exchange,
+	const struct conn_token *token, struct claim *claim)
+{
+	if (!has_room(sv, exchange->body.len)) {
+		http_respond(exchange, 503, "text/plain", "Retry-After: 1\r\n",
+			BYTES_LIT("Too much is waiting for connections that are not there yet"));
+		return;
+	}
+	if (claim == NULL) {
+		claim = claims_wait(sv->claims, &token->id, sv->conf->limits.connect_timeout_us);
+	}
+	claims_hold(sv->claims, claim, exchange->body.len);
+	inbox_take(claim->waiting, exchange);
+}
+
 static void post_to(struct services *sv, struct http_exchange *exchange,
 	const struct conn_token *token, struct claim *claim)
 {
-	if (claim == NULL && request_is_fresh(sv, token)) {
-		claim = claims_wait(sv->claims, &token->id, sv->conf->limits.connect_timeout_us);
-	}
-	if (claim == NULL || claim->state == CLAIM_ENDED) {
+	if (claim != NULL ? claim->state == CLAIM_WAITING : request_is_fresh(sv, token)) {
+		keep_early(sv, exchange, token, claim);
+	} else if (claim == NULL || claim->state == CLAIM_ENDED) {
 		inbox_no_connection(exchange, NULL);
 	} else if (claim->state == CLAIM_SOCKET) {
 		http_respond(exchange, 405, "text/plain", NULL,

@@ -5,6 +5,7 @@
 
 #include "chatd/hub/answers.h"
 #include "chatd/hub/call_private.h"
+#include "chatd/hub/flows.h"
 #include "chatd/hub/streams.h"
 #include "chatd/hub/uploads.h"
 #include "chatd/op/limits.h"
@@ -163,11 +164,22 @@ void calls_go_on(struct conn *conn)
 	}
 }
 
-void call_leave_permit(struct call *call)
+void call_begin_asking(struct call *call)
 {
 	if (!call->method->streams && !call->method->ordered) {
+		struct conn *conn = call->conn;
 		call->beside = true;
-		calls_go_on(call->conn);
+		list_remove(&call->node);
+		list_append(&flows_of(conn)->asking, &call->node);
+		calls_go_on(conn);
+	}
+}
+
+void call_end_asking(struct call *call)
+{
+	if (!call->method->streams && !call->method->ordered) {
+		list_remove(&call->node);
+		list_append(&call->conn->calls, &call->node);
 	}
 }
 

@@ -14,8 +14,10 @@ bool call_streams(const struct call *call);
 /* The call's operation has ended. */
 void call_done(struct conn *conn, struct call *call, int err);
 /* The call's operation waits for its client: another call may run meanwhile, and beside it from
- * then on. */
-void call_leave_permit(struct call *call);
+ * then on. Streams have no permit: nothing happens. */
+void call_begin_asking(struct call *call);
+/* It waits no longer. */
+void call_end_asking(struct call *call);
 /* A call that waited may run now. */
 void calls_go_on(struct conn *conn);
 /* The connection has ended. */

@@ -12,6 +12,7 @@ struct flows *flows_of(struct conn *conn)
 		struct flows *flows = mem_zalloc(sizeof(*flows));
 		list_init(&flows->streams);
 		list_init(&flows->stalled);
+		list_init(&flows->asking);
 		list_init(&flows->uploads);
 		list_init(&flows->asks);
 		conn->flows = flows;

@@ -17,6 +17,8 @@ struct flows {
 	struct list streams; /* struct call: running streams, oldest first */
 	struct list stalled; /* those of them that wait for room in the send queue: call.in_stalled
 			      */
+	struct list asking; /* struct call: plain calls that wait for their client; who leaves does
+			       not wait for these */
 	struct list uploads; /* struct upload: their producers have not ended them */
 	struct list asks; /* struct op_ask: not answered yet */
 	struct upload *full; /* the connection's input is held until it has room, or NULL */

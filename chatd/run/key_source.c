@@ -11,13 +11,10 @@
 #include "lib/net/http_client.h"
 
 #define SECOND_US UINT64_C(1000000)
-#define MINUTE_US (60 * SECOND_US)
-#define REFRESH_US (10 * MINUTE_US) /* where the answer does not say */
-#define REFRESH_MIN_US MINUTE_US
-#define REFRESH_MAX_US (24 * 60 * MINUTE_US)
-/* After a failure: doubled each time, up to the last one. */
+/* After a failure: doubled each time, up to one of the last two. */
 #define RETRY_US SECOND_US
 #define RETRY_MAX_US (30 * SECOND_US) /* while there is no set at all */
+#define RETRY_KEPT_MAX_US (600 * SECOND_US) /* while the last one is in force */
 /* Of fetches for keys that tokens name. */
 #define WANTED_PAUSE_US (30 * SECOND_US)
 #define CONNECT_US (5 * SECOND_US)
@@ -70,7 +67,7 @@ static void forget_keys(struct key_source *source)
 
 static void fail(struct key_source *source, const char *why)
 {
-	uint64_t most = source->keys != NULL ? REFRESH_US : RETRY_MAX_US;
+	uint64_t most = source->keys != NULL ? RETRY_KEPT_MAX_US : RETRY_MAX_US;
 	if (source->state != SOURCE_FAILING) {
 		log_event(LOG_WARN, "keys cannot be fetched", LOG_STR("setting", "auth.jwks_url"),
 			LOG_STR("why", why),
@@ -84,28 +81,6 @@ static void fail(struct key_source *source, const char *why)
 }
 
 /* ---- an answer ---- */
-
-/* From Cache-Control (RFC 9111 section 5.2.2.1), within bounds. */
-static uint64_t refresh_time(const struct http_client_answer *answer)
-{
-	struct bytes rest = http_client_answer_header(answer, "Cache-Control");
-	struct bytes name = BYTES_LIT("max-age=");
-	while (rest.len > 0) {
-		struct bytes directive = bytes_trim(bytes_split(&rest, ','));
-		unsigned long long seconds;
-		if (!bytes_starts_nocase(directive, name) ||
-			bytes_to_u64(bytes_of(directive.ptr + name.len, directive.len - name.len),
-				&seconds) != 0) {
-			continue;
-		}
-		if (seconds > REFRESH_MAX_US / SECOND_US) {
-			return REFRESH_MAX_US;
-		}
-		uint64_t us = seconds * SECOND_US;
-		return us < REFRESH_MIN_US ? REFRESH_MIN_US : us;
-	}
-	return REFRESH_US;
-}
 
 /* 0, or ERR_BAD_REQUEST with why. */
 static int read_answer(
@@ -146,7 +121,8 @@ static void take_keys(
 	}
 	set_state(source, SOURCE_GOOD);
 	source->retry_us = RETRY_US;
-	loop_timer_set(source->next, refresh_time(answer));
+	struct bytes cache_control = http_client_answer_header(answer, "Cache-Control");
+	loop_timer_set(source->next, jwks_refresh_s(cache_control) * SECOND_US);
 	if (same) { /* verified tokens stay so */
 		jwks_unref(&keys);
 		return;

@@ -10,6 +10,7 @@
 struct inbox_post {
 	struct list_node node;
 	struct http_exchange *exchange;
+	size_t len; /* of the body, which goes with its answer */
 	size_t used; /* bytes that the owner has */
 };
 
@@ -28,8 +29,9 @@ static void answer_taken(struct http_exchange *exchange, bool too_large)
 	http_respond(exchange, 200, "text/plain", NULL, BYTES_NONE);
 }
 
-static void post_free(struct inbox_post *post)
+static void post_free(struct inbox *inbox, struct inbox_post *post)
 {
+	inbox->posted -= post->len;
 	list_remove(&post->node);
 	free(post);
 }
@@ -39,7 +41,7 @@ static void refuse_posts(struct inbox *inbox)
 	LIST_FOREACH (&inbox->posts, node) {
 		struct inbox_post *post = CONTAINER_OF(node, struct inbox_post, node);
 		inbox_no_connection(post->exchange, NULL);
-		post_free(post);
+		post_free(inbox, post);
 	}
 }
 
@@ -90,7 +92,7 @@ static void feed_all(struct inbox *inbox)
 			bool begun = post->used > 0 || post->exchange->body.len == 0;
 			if (begun) {
 				answer_taken(post->exchange, inbox->transport->too_large);
-				post_free(post);
+				post_free(inbox, post);
 			}
 		}
 	}
@@ -139,11 +141,29 @@ void inbox_inherit(struct inbox *inbox, struct inbox *from)
 	while ((node = list_pop(&from->posts)) != NULL) {
 		list_append(&inbox->posts, node);
 	}
+	inbox->posted += from->posted;
+	from->posted = 0;
 }
 
 static bool fits_buffer(const struct inbox *inbox, struct bytes body)
 {
 	return list_empty(&inbox->posts) && inbox->buffer.len - inbox->used + body.len <= INBOX_MAX;
+}
+
+/* Bodies count in what all requests may hold together: one connection may not hold it all. */
+static bool has_room(const struct inbox *inbox, struct bytes body)
+{
+	return list_empty(&inbox->posts) ||
+	       (inbox->posted < INBOX_POSTS_MAX && body.len <= INBOX_POSTS_MAX - inbox->posted);
+}
+
+static void post_add(struct inbox *inbox, struct http_exchange *exchange)
+{
+	struct inbox_post *post = mem_zalloc(sizeof(*post));
+	post->exchange = exchange;
+	post->len = exchange->body.len;
+	inbox->posted += post->len;
+	list_append(&inbox->posts, &post->node);
 }
 
 void inbox_take(struct inbox *inbox, struct http_exchange *exchange)
@@ -157,10 +177,12 @@ void inbox_take(struct inbox *inbox, struct http_exchange *exchange)
 	if (!direct && fits_buffer(inbox, exchange->body)) {
 		buf_append_bytes(&inbox->buffer, exchange->body);
 		answer_taken(exchange, false);
+	} else if (has_room(inbox, exchange->body)) {
+		post_add(inbox, exchange);
 	} else {
-		struct inbox_post *post = mem_zalloc(sizeof(*post));
-		post->exchange = exchange;
-		list_append(&inbox->posts, &post->node);
+		http_respond(exchange, 503, "text/plain", "Retry-After: 1\r\n",
+			BYTES_LIT("Too much of this connection is waiting"));
+		return;
 	}
 	if (direct) {
 		feed_all(inbox);
@@ -196,6 +218,6 @@ void inbox_drain(struct inbox *inbox, struct buf *out)
 		struct inbox_post *post = CONTAINER_OF(node, struct inbox_post, node);
 		buf_append_bytes(out, post->exchange->body);
 		answer_taken(post->exchange, false);
-		post_free(post);
+		post_free(inbox, post);
 	}
 }

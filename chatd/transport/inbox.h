@@ -11,6 +11,8 @@
 #include "lib/loop/loop.h"
 
 #define INBOX_MAX ((size_t)64 * 1024)
+/* Bodies that wait unanswered; at least one may wait, however long it is. Beyond it: 503. */
+#define INBOX_POSTS_MAX ((size_t)1024 * 1024)
 
 /* Embedded. All of it belongs to one worker. */
 struct inbox {
@@ -19,6 +21,7 @@ struct inbox {
 	struct buf buffer; /* answered already */
 	size_t used; /* bytes of it that the owner has */
 	struct list posts; /* those that wait for their answer */
+	size_t posted; /* bytes of their bodies */
 	struct loop_defer go_on;
 	bool paused; /* by the owner */
 	bool feeding; /* no second loop */

@@ -25,7 +25,7 @@ struct longpoll_pool {
 	/* Each in the order in which they came there. */
 	struct list parked; /* with a poll */
 	struct list away; /* without one */
-	struct list left; /* without one and without an owner */
+	struct list left; /* without an owner */
 	size_t queued;
 	struct loop_timer *sweep;
 };
@@ -84,10 +84,10 @@ static uint64_t sweep_interval(const struct longpoll_params *params)
 
 static struct list *list_for(struct longpoll *lp)
 {
-	if (lp->poll != NULL) {
-		return &lp->pool->parked;
+	if (lp->state != LONGPOLL_OPEN) {
+		return &lp->pool->left;
 	}
-	return lp->state == LONGPOLL_OPEN ? &lp->pool->away : &lp->pool->left;
+	return lp->poll != NULL ? &lp->pool->parked : &lp->pool->away;
 }
 
 /* On to the list that fits: its time there begins. */
@@ -159,17 +159,6 @@ static void finish(struct longpoll *lp)
 	lp->ended(lp->ended_ctx);
 }
 
-/* The client is lost: tells the owner, if there is one. */
-static void lose(struct longpoll *lp, int err)
-{
-	const struct transport_events *events = lp->base.events;
-	lp->base.events = NULL;
-	if (events != NULL) {
-		events->on_end(lp->base.ctx, err);
-	}
-	finish(lp);
-}
-
 /* ---- polls ---- */
 
 static void answer_empty(struct http_exchange *poll, int status)
@@ -185,6 +174,20 @@ static struct http_exchange *unpark(struct longpoll *lp)
 	lp->poll = NULL;
 	enlist(lp);
 	return poll;
+}
+
+/* The client is lost: tells the owner, if there is one. */
+static void lose(struct longpoll *lp, int err)
+{
+	const struct transport_events *events = lp->base.events;
+	lp->base.events = NULL;
+	if (events != NULL) {
+		events->on_end(lp->base.ctx, err);
+	}
+	if (lp->poll != NULL) {
+		inbox_no_connection(unpark(lp), LONGPOLL_HEADERS);
+	}
+	finish(lp);
 }
 
 static void on_written(void *ctx, int err)
@@ -237,8 +240,8 @@ static void flush(void *ctx)
 static void on_poll_gone(void *ctx)
 {
 	struct longpoll *lp = ctx;
-	/* It may have ended its sending side only, and read still. */
-	answer_empty(unpark(lp), 204);
+	/* It may have ended its sending side only, and read still: 204 would be the goodbye. */
+	answer_empty(unpark(lp), 200);
 }
 
 void longpoll_take(struct transport *transport, struct http_exchange *exchange)
@@ -483,7 +486,9 @@ void longpoll_pool_drop_closing(struct longpoll_pool *pool, size_t bytes)
 		if (dropped >= bytes) {
 			return;
 		}
-		dropped += lp->bytes;
-		finish(lp);
+		if (lp->bytes > 0) {
+			dropped += lp->bytes;
+			lose(lp, ERR_CLOSED);
+		}
 	}
 }

@@ -131,7 +131,7 @@ static void on_record(struct client *c, struct arena *arena, struct bytes record
 		on_handshake(c, arena, record);
 		return;
 	}
-	int err = c->codec->read(arena, record, &message, &why);
+	int err = c->codec->read_bounded(arena, record, c->max_message, &message, &why);
 	if (err != 0) {
 		client_refuse(c, err == ERR_NOMEM ? ERR_TOO_LARGE : err, WS_CODE_NORMAL, why);
 		return;

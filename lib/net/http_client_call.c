@@ -30,7 +30,9 @@ static size_t take_header(char *line, size_t size, size_t count, void *ctx)
 	}
 	if (bytes_starts(bytes_of(line, len), BYTES_LIT("HTTP/"))) {
 		buf_clear(&call->headers);
+		call->head_whole = false;
 	}
+	call->head_whole = call->head_whole || line[0] == '\r' || line[0] == '\n';
 	if (call->headers.len + len > HEADERS_MAX) {
 		call->err = ERR_TOO_LARGE;
 		return 0;
@@ -277,7 +279,7 @@ static int judge(const struct http_client_call *call)
 	}
 	switch (call->code) {
 	case CURLE_OK:
-		return 0;
+		return call->head_whole ? 0 : ERR_UNREACHABLE;
 	case CURLE_OPERATION_TIMEDOUT:
 		return ERR_TIMEOUT;
 	case CURLE_OUT_OF_MEMORY:
@@ -302,6 +304,9 @@ static const char *tell_why(struct http_client_call *call, int err)
 	}
 	if (call->trouble[0] != '\0') {
 		return call->trouble;
+	}
+	if (call->err == 0 && call->code == CURLE_OK) {
+		return "the answer ended within its head";
 	}
 	return call->err == 0 ? call->client->lib.easy_strerror(call->code) : err_text(err);
 }

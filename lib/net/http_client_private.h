@@ -67,6 +67,7 @@ struct http_client_call {
 	bool added; /* curl has it */
 	bool withdrawn; /* nobody is told any more */
 	bool telling; /* who withdraws it now leaves its end to http_call_tell() */
+	bool head_whole; /* its empty line has come; curl does not mind where it has not */
 	bool head_told;
 	char trouble[CURL_ERROR_SIZE];
 };

@@ -147,7 +147,10 @@ test('binary records do not go over events', async () => {
 // The sanitizer would keep what is freed.
 const LEAN = { ASAN_OPTIONS: `${process.env.ASAN_OPTIONS || ''}:exitcode=66:quarantine_size_mb=1:thread_local_quarantine_size_kb=64` };
 
-test('twenty thousand negotiates that never connect leave memory flat', async () => {
+// The long form: NEGOTIATES=100000.
+const NEGOTIATES = Number(process.env.NEGOTIATES || 20000);
+
+test('negotiates that never connect leave memory flat', async () => {
   const daemon = await new Chatd({ settings: { ...NO_RATES, ...LEAN } }).start();
   here.later(() => daemon.exit || daemon.kill());
   const token = userToken(fresh('alice'));
@@ -169,7 +172,7 @@ test('twenty thousand negotiates that never connect leave memory flat', async ()
   };
   await run(4000);
   const before = residentMib(daemon);
-  await run(20000);
+  await run(NEGOTIATES);
   const grown = residentMib(daemon) - before;
   assert.ok(grown < 4, `${grown} MiB`);
   await daemon.stop();
@@ -187,4 +190,33 @@ test('POSTs that wait for a transport that never comes are forgotten, and bounde
   assert.ok(taken > 0 && taken * body.length <= 2 * 65536 && lost > 0, `${taken} taken`);
   assert.strictEqual((await line.ask('GET')).status, 404, 'its time is over');
   open.forEach((connection) => connection.destroy());
+});
+
+test('max_connections counts events and polls as sockets, and their places come free', async () => {
+  const daemon = await new Chatd({ settings: { ...NO_RATES, CHATD_SERVER_MAX_CONNECTIONS: 3 } }).start();
+  here.later(() => daemon.exit || daemon.kill());
+  const token = userToken(fresh('alice'));
+  const lines = [];
+  for (let i = 0; i < 5; i++) {
+    lines.push(new RawLine(daemon.port, { token, id: await idOn(daemon.port, token) }));
+  }
+  const hub = await RawHub.open(daemon.port, { token });
+  const events = await RawEvents.ask(daemon.port, lines[0].target, { token });
+  const statuses = [events.response.status, (await lines[1].ask('GET')).status];
+  assert.deepStrictEqual(statuses, [200, 200]);
+  const refused = [await RawEvents.ask(daemon.port, lines[2].target, { token }), { response: await lines[3].ask('GET') }];
+  for (const { response } of refused) {
+    assert.deepStrictEqual([response.status, response.headers['retry-after']], [503, '5']);
+    assert.match(response.body, /max_connections/);
+  }
+  assert.strictEqual((await lines[1].ask('DELETE')).status, 202);
+  await eventually(async () => (await lines[3].ask('GET')).status === 200, { what: 'the place of the poller is not free' });
+  events.connection.destroy();
+  const again = await eventually(async () => {
+    const asked = await RawEvents.ask(daemon.port, lines[4].target, { token });
+    return asked.stream;
+  });
+  await lines[3].ask('DELETE');
+  [again, hub].forEach((one) => one.destroy());
+  await daemon.stop();
 });

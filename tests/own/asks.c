@@ -1,5 +1,7 @@
 #include "chatd/op/ask.h"
 
+#include <stdlib.h>
+
 #include "lib/base/err.h"
 #include "tests/own/own.h"
 #include "tests/own/timed.h"
@@ -73,6 +75,17 @@ static int ask_within(struct op *op)
 	return ask(op, &text, NULL);
 }
 
+/* AskThenSlow: the answer is the milliseconds that the rest takes. */
+static int take_time(struct op *op)
+{
+	const struct asking *asking = op->state;
+	if (op_error(op) != 0) {
+		return op_ask_fail(&asking->ask, op);
+	}
+	const struct value *answer = &asking->ask.answer;
+	return own_wait(op, answer->kind == VALUE_TEXT ? strtol(answer->text.ptr, NULL, 10) : 0);
+}
+
 #define OP(id, question, answer, text) \
 	static const struct op_step id##_steps[] = { \
 		{"ask", question, 0}, {"reply", answer, 0}, {0}}; \
@@ -91,3 +104,15 @@ OP(ask, ask_text, reply, "Ask the caller for a text.");
 OP(ask_text, ask_text, reply_text, "The same, and tell why there is none.");
 OP(ask_any, ask_any, reply, "Ask the caller for anything.");
 OP(ask_within, ask_within, reply, "Ask the caller, but not for ever.");
+
+static const struct op_step ask_then_slow_steps[] = {
+	{"ask", ask_text, 0}, {"wait", take_time, 0}, {"reply", reply, 0}, {0}};
+const struct op_def op_own_ask_then_slow = {
+	.name = "own_ask_then_slow",
+	.steps = ask_then_slow_steps,
+	.state_size = sizeof(struct asking),
+	.release = own_release,
+	.gone = own_gone,
+	.needs = OP_USER,
+	.doc = "Ask the caller how long to wait.",
+};

@@ -112,6 +112,7 @@ static const struct hub_method methods[] = {
 	{PLAIN("Ignore", op_own_ignore), TAKES(factor, 1), READS(number_streams, 1)},
 	{PLAIN("AskBack", op_own_ask)},
 	{PLAIN("AskText", op_own_ask_text)},
+	{PLAIN("AskThenSlow", op_own_ask_then_slow)},
 	{PLAIN("AskAny", op_own_ask_any), TAKES(any, 1)},
 	{PLAIN("AskWithin", op_own_ask_within), TAKES(ints, 1)},
 };

@@ -43,6 +43,7 @@ struct own_upload_params {
 };
 extern const struct op_def op_own_sum, op_own_sum_text, op_own_sum_both, op_own_sum_slowly,
 	op_own_ignore, op_own_echo_stream;
-extern const struct op_def op_own_ask, op_own_ask_text, op_own_ask_within, op_own_ask_any;
+extern const struct op_def op_own_ask, op_own_ask_text, op_own_ask_within, op_own_ask_any,
+	op_own_ask_then_slow;
 
 #endif

@@ -121,4 +121,53 @@ static inline void assert_nobody_comes(void)
 	"{\"type\":1,\"invocationId\":\"" id "\",\"target\":\"" name \
 	"\",\"arguments\":[]}" SEPARATOR
 
+/* ---- server-sent events ---- */
+
+#define EVENTS_HEAD \
+	"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+/* Bytes of the stream of events, as a chunk. */
+static inline void server_stream(const char *text)
+{
+	char chunk[8192];
+	int len = snprintf(chunk, sizeof(chunk), "%zx\r\n%s\r\n", strlen(text), text);
+	server_use(DOWN);
+	server_send(chunk, (size_t)len);
+}
+
+static inline void server_event(const char *record)
+{
+	char event[4096];
+	snprintf(event, sizeof(event), "data: %s" SEPARATOR "\r\n\r\n", record);
+	server_stream(event);
+}
+
+static inline void sse_to_answer(const struct client_options *options)
+{
+	side_start(options);
+	server_offer(OFFER_ALL);
+	server_accept();
+	server_request();
+}
+
+static inline void sse_to_handshake(const struct client_options *options)
+{
+	sse_to_answer(options);
+	server_say(EVENTS_HEAD);
+	server_stream(":\r\n");
+	server_takes_post(HANDSHAKE);
+}
+
+static inline void sse_to_open(const struct client_options *options)
+{
+	int before = opens;
+	sse_to_handshake(options);
+	server_event("{}");
+	turn_until(&opens, before + 1);
+	if (client != NULL) {
+		server_takes_post(PING);
+		turns(2);
+	}
+}
+
 #endif

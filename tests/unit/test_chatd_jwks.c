@@ -311,6 +311,34 @@ static void test_tries(void **state)
 	}
 }
 
+static void test_refresh(void **state)
+{
+	static const struct {
+		const char *header;
+		uint64_t seconds;
+	} cases[] = {
+		{"", 600},
+		{"no-cache", 600},
+		{"max-age", 600},
+		{"max-age=", 600},
+		{"max-age=-1", 600},
+		{"max-age=12x", 600},
+		{"s-maxage=70", 600},
+		{"max-age=99999999999999999999999", 600},
+		{"max-age=0", 60},
+		{"max-age=60", 60},
+		{"max-age=61", 61},
+		{"public,Max-Age=3600 , must-revalidate", 3600},
+		{"max-age=86400", 86400},
+		{"max-age=86401", 86400},
+		{"max-age=18446744073709551615", 86400},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(jwks_refresh_s(bytes_str(cases[i].header)), cases[i].seconds);
+	}
+}
+
 /* ---- a verifier with keys of a set ---- */
 
 static void on_unknown(void *ctx)
@@ -394,6 +422,7 @@ int main(void)
 		cmocka_unit_test(test_sets),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_tries),
+		cmocka_unit_test(test_refresh),
 		cmocka_unit_test(test_verifier),
 		cmocka_unit_test(test_waits),
 	};

@@ -144,6 +144,38 @@ static void the_client_goes_before_it_answers(void **state)
 	assert_non_null(client_conn(f->bob));
 }
 
+/* A client that is leaving answers nothing any more. */
+static void no_end_waits_for_an_answer(void **state)
+{
+	struct own_fixture *f = *state;
+	own_call(f, "1", "AskBack", "");
+	client_skip(f->alice);
+	conn_leave(client_conn(f->alice));
+	own_expect(f, "{'type':7,'allowReconnect':true}", NULL);
+	assert_true(f->alice->closed);
+	struct hub_client *carol = client_start(&f->hub, 0, "carol");
+	client_say(carol, "{'type':1,'invocationId':'1','target':'AskBack','arguments':[]}");
+	hub_turns(&f->hub, 2);
+	client_leave(carol);
+	assert_true(carol->gone);
+	assert_int_equal(op_list_count(f->hub.sv[0].ops), 0);
+}
+
+/* But one that has its answer is a call like others. */
+static void an_end_waits_for_what_was_answered(void **state)
+{
+	struct own_fixture *f = *state;
+	own_call(f, "1", "AskThenSlow", "");
+	own_expect(f, QUESTION("s1"), NULL);
+	client_say(f->alice, OWN_RESULT("s1", "'50'"));
+	conn_leave(client_conn(f->alice));
+	own_expect(f, NULL);
+	hub_sleep(&f->hub, 60000);
+	own_expect(f, OWN_RESULT("1", "'50'"), NULL);
+	conn_leave(client_conn(f->alice));
+	own_expect(f, "{'type':7,'allowReconnect':true}", NULL);
+}
+
 static void there_may_be_so_many(void **state)
 {
 	struct own_fixture *f = *state;
@@ -215,6 +247,8 @@ int main(void)
 		TEST(nobody_answers_for_another),
 		TEST(a_question_has_its_time),
 		TEST(the_client_goes_before_it_answers),
+		TEST(no_end_waits_for_an_answer),
+		TEST(an_end_waits_for_what_was_answered),
 		TEST(there_may_be_so_many),
 		cmocka_unit_test(ids_are_read_as_they_are_written),
 		cmocka_unit_test(ids_have_owners),

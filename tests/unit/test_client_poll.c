@@ -279,6 +279,44 @@ static void test_goodbye_connects(void **state)
 	assert_nobody_lingers();
 }
 
+/* While the connection for a POST is only being made: the backlog is full. */
+static void test_goodbye_while_connecting(void **state)
+{
+	int fillers[16];
+	struct sockaddr_in at;
+	socklen_t size = sizeof(at);
+	(void)state;
+	poll_to_open(&polling);
+	server_use(UP);
+	server_hang_up(false);
+	turns(5);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &size), 0);
+	for (size_t i = 0; i < 16; i++) {
+		fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		connect(fillers[i], (struct sockaddr *)&at, size);
+	}
+	usleep(20000);
+	side_call("a");
+	turns(2);
+	client_close(&client);
+	assert_int_equal(stream_pool_lingering(pool), 1);
+	for (size_t i = 0; i < 16; i++) {
+		close(fillers[i]);
+	}
+	assert_int_equal(listen(listener, 32), 0);
+	do { /* those that were there already have nothing to say */
+		server_accept();
+		for (int i = 0; i < 5 && from_client.len == 0 && server_read(); i++) {
+		}
+	} while (from_client.len == 0);
+	server_gets_post(CALL("1", "a"));
+	server_gets_post("{\"type\":7}" SEPARATOR);
+	server_gets_delete();
+	server_hang_up_all();
+	assert_nobody_lingers();
+}
+
 /* A pool that goes takes farewells with it. */
 static void test_goodbye_cut(void **state)
 {
@@ -396,6 +434,7 @@ int main(void)
 		HTTP_TEST(test_hub_close),
 		HTTP_TEST(test_goodbye),
 		HTTP_TEST(test_goodbye_connects),
+		HTTP_TEST(test_goodbye_while_connecting),
 		HTTP_TEST(test_goodbye_cut),
 		HTTP_TEST(test_poll_unanswered),
 		HTTP_TEST(test_no_keepalive),

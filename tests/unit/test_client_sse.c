@@ -1,54 +1,7 @@
 /* A client over server-sent events. */
 #include "tests/unit/client_http.h"
 
-#define EVENTS_HEAD \
-	"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-
 static const struct client_options sse = {.transport = CLIENT_TRANSPORT_SSE};
-
-/* Bytes of the stream of events, as a chunk. */
-static void server_stream(const char *text)
-{
-	char chunk[8192];
-	int len = snprintf(chunk, sizeof(chunk), "%zx\r\n%s\r\n", strlen(text), text);
-	server_use(DOWN);
-	server_send(chunk, (size_t)len);
-}
-
-static void server_event(const char *record)
-{
-	char event[4096];
-	snprintf(event, sizeof(event), "data: %s" SEPARATOR "\r\n\r\n", record);
-	server_stream(event);
-}
-
-static void sse_to_answer(const struct client_options *options)
-{
-	side_start(options);
-	server_offer(OFFER_ALL);
-	server_accept();
-	server_request();
-}
-
-static void sse_to_handshake(const struct client_options *options)
-{
-	sse_to_answer(options);
-	server_say(EVENTS_HEAD);
-	server_stream(":\r\n");
-	server_takes_post(HANDSHAKE);
-}
-
-static void sse_to_open(const struct client_options *options)
-{
-	int before = opens;
-	sse_to_handshake(options);
-	server_event("{}");
-	turn_until(&opens, before + 1);
-	if (client != NULL) {
-		server_takes_post(PING);
-		turns(2);
-	}
-}
 
 /* ---- the way that works ---- */
 
@@ -170,6 +123,44 @@ static void test_posts_connect_again(void **state)
 	assert_int_equal(closes, 0);
 }
 
+/* What nobody asked for costs the server that connection, and nothing else. */
+static void test_unasked(void **state)
+{
+	(void)state;
+	sse_to_open(&sse);
+	server_use(UP);
+	server_say(EMPTY_200);
+	assert_let_go(UP);
+	assert_int_equal(client_set_token(client, BYTES_LIT("new")), 0);
+	side_call("a");
+	server_accept();
+	assert_non_null(strstr(server_request(), "\r\nAuthorization: Bearer new\r\n"));
+	buf_clear(&from_client);
+	server_say(EMPTY_200 EMPTY_200);
+	assert_let_go(UP);
+	side_call("b");
+	server_takes_post(CALL("2", "b"));
+	assert_int_equal(closes, 0);
+}
+
+/* A server that wants answers but takes none does not make us hold them for ever. */
+static void test_takes_no_answers(void **state)
+{
+	static const char ask[] = "{\"type\":1,\"invocationId\":\"s\",\"target\":\"X\","
+				  "\"arguments\":[]}";
+	struct client_options options = sse;
+	(void)state;
+	options.max_queued = 1000;
+	sse_to_open(&options);
+	side_call("a");
+	server_gets_post(CALL("1", "a"));
+	for (int i = 0; i < 2000 && closes == 0; i++) {
+		server_event(ask);
+	}
+	assert_closed(ERR_CLOSED, "the server takes no answers", false);
+	assert_true(heard.len >= 5 * 65536 / 90 && heard.len < 5 * 2000);
+}
+
 /* ---- what is refused ---- */
 
 static void test_not_started(void **state)
@@ -248,212 +239,6 @@ static void test_post_refused(void **state)
 	}
 }
 
-/* ---- ends ---- */
-
-static void check_end(const char *stream, bool hang_up, int err, const char *text, bool again)
-{
-	sse_to_open(&sse);
-	server_use(DOWN);
-	server_say(stream);
-	if (hang_up) {
-		server_hang_up(false);
-	}
-	assert_closed(err, text, again);
-	if (!hang_up) {
-		assert_let_go(DOWN);
-	}
-	assert_let_go(UP);
-	client_close(&client);
-	closes = 0;
-}
-
-static void test_ends(void **state)
-{
-	(void)state;
-	check_end("2e\r\ndata: {\"type\":7,\"allowReconnect\":true}\x1e\r\n\r\n\r\n0\r\n\r\n",
-		false, 0, "", true);
-	check_end("23\r\ndata: {\"type\":7,\"error\":\"bad\"}\x1e\r\n\r\n\r\n", false,
-		ERR_UNAVAILABLE, "bad", false);
-	check_end("0\r\n\r\n", false, ERR_CLOSED, "the stream of events has ended", false);
-	check_end("", true, ERR_CLOSED, "the connection was lost", false);
-	check_end("5\r\ndata:", true, ERR_CLOSED, "the connection was lost", false);
-	check_end("zz\r\n", false, ERR_BAD_REQUEST, "what answers there speaks no HTTP", false);
-	check_end(
-		"d\r\ndata: bad\x1e\n\n\r\n", false, ERR_BAD_REQUEST, "Error reading JSON.", false);
-}
-
-/* Until the server closes: HTTP/1.0, or without a length. */
-static void test_until_close(void **state)
-{
-	(void)state;
-	sse_to_answer(&sse);
-	server_say("HTTP/1.1 200 OK\r\ncontent-type: Text/Event-Stream; charset=utf-8\r\n\r\n");
-	server_takes_post(HANDSHAKE);
-	server_use(DOWN);
-	server_say("data: {}" SEPARATOR "\n\n");
-	turn_until(&opens, 1);
-	server_hang_up(false);
-	assert_closed(ERR_CLOSED, "the stream of events has ended", false);
-}
-
-static void test_too_large(void **state)
-{
-	struct client_options options = sse;
-	char *much = mem_zalloc(300000);
-	(void)state;
-	options.max_message = 1000;
-	memset(much, 'x', 299999);
-	sse_to_open(&options);
-	server_use(DOWN);
-	server_say("500000\r\ndata: ");
-	for (int i = 0; i < 300 && closes == 0; i++) {
-		ssize_t n = send(peer, much, 10000, MSG_NOSIGNAL);
-		assert_true(n > 0 || errno == EAGAIN);
-		turns(1);
-	}
-	assert_closed(ERR_TOO_LARGE, "the server sent too long a message", false);
-	free(much);
-}
-
-static void test_goodbye(void **state)
-{
-	(void)state;
-	sse_to_open(&sse);
-	side_call("a");
-	client_close(&client);
-	server_gets_post(CALL("1", "a") "{\"type\":7}" SEPARATOR);
-	server_use(DOWN);
-	assert_true(server_read()); /* the server ends the events, which shows it was in order */
-	assert_int_equal(stream_pool_lingering(pool), 2);
-	server_event("{\"type\":7}");
-	server_hang_up(false);
-	server_use(UP);
-	server_say(EMPTY_200);
-	server_hang_up(false);
-	assert_nobody_lingers();
-	assert_int_equal(heard.len + (size_t)closes, 0);
-	assert_nobody_comes();
-}
-
-/* Behind a POST that is under way. */
-static void test_goodbye_waits(void **state)
-{
-	(void)state;
-	sse_to_open(&sse);
-	side_call("a");
-	server_gets_post(CALL("1", "a"));
-	side_call("b");
-	client_close(&client);
-	server_gets_post(CALL("2", "b") "{\"type\":7}" SEPARATOR);
-	server_hang_up_all();
-	assert_nobody_lingers();
-}
-
-/* Where the server had closed the connection that was idle there is a new one for it. */
-static void test_goodbye_connects(void **state)
-{
-	(void)state;
-	sse_to_open(&sse);
-	server_use(UP);
-	server_hang_up(false);
-	turns(5);
-	client_close(&client);
-	assert_int_equal(stream_pool_lingering(pool), 2);
-	server_gets_post("{\"type\":7}" SEPARATOR);
-	assert_int_equal(stream_pool_lingering(pool), 2);
-	server_hang_up_all();
-	assert_nobody_lingers();
-}
-
-/* Before anybody took what was to be said. */
-static void test_goodbye_to_nobody(void **state)
-{
-	(void)state;
-	sse_to_open(&sse);
-	server_use(UP);
-	server_hang_up(false);
-	turns(5);
-	close(listener);
-	listener = -1;
-	client_close(&client);
-	server_hang_up_all();
-	assert_nobody_lingers();
-}
-
-static void test_silence_and_pings(void **state)
-{
-	struct client_options options = sse;
-	(void)state;
-	options.keepalive_us = 30000;
-	options.server_timeout_us = 500000;
-	sse_to_open(&options);
-	for (int i = 0; i < 4; i++) {
-		server_takes_post(PING);
-		server_stream(":\n");
-	}
-	server_use(DOWN);
-	assert_closed(ERR_TIMEOUT, "the server has fallen silent", false);
-}
-
-static void test_post_unanswered(void **state)
-{
-	struct client_options options = sse;
-	(void)state;
-	options.request_timeout_us = 150000;
-	sse_to_open(&options);
-	side_call("a");
-	server_gets_post(CALL("1", "a"));
-	assert_closed(ERR_TIMEOUT, "the server does not answer", false);
-}
-
-static void test_busy(void **state)
-{
-	const struct value none = {.kind = VALUE_ARRAY};
-	struct client_options options = sse;
-	(void)state;
-	options.max_queued = 120;
-	sse_to_open(&options);
-	side_call("a");
-	assert_int_equal(client_send(client, BYTES_LIT("b"), &none), 0);
-	server_gets_post(CALL("1", "a") "{\"type\":1,\"target\":\"b\",\"arguments\":[]}" SEPARATOR);
-	/* What no answer has acknowledged counts. */
-	assert_int_equal(client_send(client, BYTES_LIT("c"), &none), ERR_BUSY);
-	server_say(EMPTY_200);
-	turns(5);
-	assert_int_equal(client_send(client, BYTES_LIT("c"), &none), 0);
-}
-
-/* ---- the owner closes inside callbacks ---- */
-
-static void check_inside(enum inside where, const char *wanted)
-{
-	close_inside = where;
-	sse_to_open(&sse);
-	if (client != NULL) {
-		side_call("a");
-		server_takes_post(CALL("1", "a"));
-		server_stream("data: {\"type\":1,\"target\":\"X\",\"arguments\":[1]}" SEPARATOR
-			      "{\"type\":3,\"invocationId\":\"1\",\"result\":1}" SEPARATOR "\n\n"
-			      "data: {\"type\":7}" SEPARATOR "\n\n");
-	}
-	turns(8);
-	assert_null(client);
-	assert_heard(wanted);
-	assert_int_equal(closes, where == IN_CLOSE ? 1 : 0);
-	server_hang_up_all();
-	assert_nobody_lingers();
-	closes = 0;
-}
-
-static void test_close_inside(void **state)
-{
-	(void)state;
-	check_inside(IN_OPEN, "");
-	check_inside(IN_INVOCATION, "X[1];");
-	check_inside(IN_DONE, "X[1];a:ok::1;");
-	check_inside(IN_CLOSE, "X[1];a:ok::1;");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -462,19 +247,10 @@ int main(void)
 		HTTP_TEST(test_posts_gather),
 		HTTP_TEST(test_long_posts),
 		HTTP_TEST(test_posts_connect_again),
+		HTTP_TEST(test_unasked),
+		HTTP_TEST(test_takes_no_answers),
 		HTTP_TEST(test_not_started),
 		HTTP_TEST(test_post_refused),
-		HTTP_TEST(test_ends),
-		HTTP_TEST(test_until_close),
-		HTTP_TEST(test_too_large),
-		HTTP_TEST(test_goodbye),
-		HTTP_TEST(test_goodbye_waits),
-		HTTP_TEST(test_goodbye_connects),
-		HTTP_TEST(test_goodbye_to_nobody),
-		HTTP_TEST(test_silence_and_pings),
-		HTTP_TEST(test_post_unanswered),
-		HTTP_TEST(test_busy),
-		HTTP_TEST(test_close_inside),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
