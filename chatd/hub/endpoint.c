@@ -10,6 +10,7 @@
 #include "chatd/hub/admission.h"
 #include "chatd/hub/attach.h"
 #include "chatd/hub/negotiate.h"
+#include "chatd/hub/refresh.h"
 #include "chatd/hub/request.h"
 #include "chatd/auth/origin.h"
 #include "chatd/hub/upgrade.h"
@@ -21,7 +22,7 @@
 #include "lib/metrics/metrics.h"
 #include "lib/wire/target.h"
 
-enum route { ROUTE_NONE, ROUTE_HUB, ROUTE_NEGOTIATE };
+enum route { ROUTE_NONE, ROUTE_HUB, ROUTE_NEGOTIATE, ROUTE_REFRESH };
 
 static struct bytes header(const struct http_exchange *exchange, const char *name)
 {
@@ -47,6 +48,9 @@ static enum route route_of(const struct services *sv, struct bytes path)
 	struct bytes rest = bytes_of(path.ptr + hub.len, path.len - hub.len);
 	if (is_path(rest, BYTES_NONE)) {
 		return ROUTE_HUB;
+	}
+	if (is_path(rest, BYTES_LIT("/refresh"))) {
+		return ROUTE_REFRESH;
 	}
 	return is_path(rest, BYTES_LIT("/negotiate")) ? ROUTE_NEGOTIATE : ROUTE_NONE;
 }
@@ -78,6 +82,17 @@ static struct bytes find_token(const struct http_exchange *exchange)
 
 #define INVALID_TOKEN "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n"
 
+/* In the form that the route's clients read. */
+static void refuse(const struct services *sv, struct http_exchange *exchange, int status,
+	const char *extra, struct bytes text)
+{
+	if (route_of(sv, exchange->path) == ROUTE_REFRESH) {
+		refresh_refuse(exchange, status, extra);
+	} else {
+		http_respond(exchange, status, text.len > 0 ? "text/plain" : NULL, extra, text);
+	}
+}
+
 /* The token is good, but its user is kept out, or it was revoked. */
 static bool refuse_barred(
 	struct services *sv, struct http_exchange *exchange, const struct principal *principal)
@@ -88,11 +103,8 @@ static bool refuse_barred(
 		return false;
 	}
 	door_log_refused(sv, exchange, why);
-	if (err == ERR_FORBIDDEN) {
-		http_respond(exchange, 403, "text/plain", NULL, bytes_str(why));
-	} else {
-		http_respond(exchange, 401, "text/plain", INVALID_TOKEN, bytes_str(why));
-	}
+	bool banned = err == ERR_FORBIDDEN;
+	refuse(sv, exchange, banned ? 403 : 401, banned ? NULL : INVALID_TOKEN, bytes_str(why));
 	return true;
 }
 
@@ -108,7 +120,7 @@ static struct principal *authenticate(struct services *sv, struct http_exchange 
 	}
 	if (err != 0) {
 		door_log_refused(sv, exchange, why);
-		http_respond(exchange, 401, NULL,
+		refuse(sv, exchange, 401,
 			token.len > 0 ? INVALID_TOKEN : "WWW-Authenticate: Bearer\r\n", BYTES_NONE);
 		return NULL;
 	}
@@ -201,6 +213,8 @@ void hub_endpoint_request(struct services *sv, struct http_exchange *exchange)
 			BYTES_LIT("This Origin is not allowed (server.allowed_origins)"));
 	} else if (route_of(sv, exchange->path) == ROUTE_NEGOTIATE) {
 		negotiate_answer(sv, exchange, principal);
+	} else if (route_of(sv, exchange->path) == ROUTE_REFRESH) {
+		refresh_answer(sv, exchange, principal);
 	} else {
 		answer_hub(sv, exchange, principal);
 	}

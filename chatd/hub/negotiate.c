@@ -2,6 +2,7 @@
 
 #include "chatd/auth/conn_token.h"
 #include "chatd/hub/admission.h"
+#include "chatd/hub/refresh.h"
 #include "lib/base/arena.h"
 #include "lib/base/clock.h"
 #include "lib/base/err.h"
@@ -59,7 +60,9 @@ static int find_version(struct http_exchange *exchange, int *ret_version)
 	return 0;
 }
 
-static void write_answer(struct buf *body, int version, const char *id, const char *token)
+/* lifetime_s: negative where it is not told. */
+static void write_answer(
+	struct buf *body, int version, const char *id, const char *token, int64_t lifetime_s)
 {
 	buf_append_str(body, "{");
 	json_write_member_int(body, "negotiateVersion", version);
@@ -71,7 +74,11 @@ static void write_answer(struct buf *body, int version, const char *id, const ch
 		",\"availableTransports\":["
 		"{\"transport\":\"WebSockets\",\"transferFormats\":[\"Text\",\"Binary\"]},"
 		"{\"transport\":\"ServerSentEvents\",\"transferFormats\":[\"Text\"]},"
-		"{\"transport\":\"LongPolling\",\"transferFormats\":[\"Text\",\"Binary\"]}]}");
+		"{\"transport\":\"LongPolling\",\"transferFormats\":[\"Text\",\"Binary\"]}]");
+	if (lifetime_s >= 0) {
+		json_write_member_int(body, "tokenLifetimeSeconds", lifetime_s);
+	}
+	buf_append_str(body, "}");
 }
 
 void negotiate_answer(
@@ -100,7 +107,7 @@ void negotiate_answer(
 	char id[CONN_ID_SIZE];
 	conn_id_format(&token.id, id);
 	struct buf body = {0};
-	write_answer(&body, version, id, text);
+	write_answer(&body, version, id, text, refresh_lifetime_s(sv, principal));
 	http_respond(exchange, 200, "application/json", NULL, buf_bytes(&body));
 	buf_finish(&body);
 }

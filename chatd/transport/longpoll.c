@@ -486,9 +486,9 @@ void longpoll_pool_drop_closing(struct longpoll_pool *pool, size_t bytes)
 		if (dropped >= bytes) {
 			return;
 		}
-		if (lp->bytes > 0) {
+		if (lp->poll == NULL && lp->bytes > 0) { /* else they leave now */
 			dropped += lp->bytes;
-			lose(lp, ERR_CLOSED);
+			finish(lp);
 		}
 	}
 }

@@ -70,10 +70,10 @@ void destination_set_token(struct destination *destination, struct bytes token)
 	destination->token = mem_dup_bytes(token);
 }
 
-void destination_set_id(struct destination *destination, const struct bytes *id)
+void destination_set_id(struct destination *destination, struct bytes id)
 {
 	free_secret(destination->id);
-	destination->id = id != NULL ? mem_dup_bytes(*id) : NULL;
+	destination->id = mem_dup_bytes(id);
 }
 
 /* ---- requests ---- */

@@ -30,9 +30,9 @@ int destination_create(struct stream_pool *pool, const struct client_options *op
 	struct destination **ret_destination);
 struct destination *destination_ref(struct destination *destination);
 void destination_unref(struct destination **destination);
+/* Copies. */
 void destination_set_token(struct destination *destination, struct bytes token);
-/* NULL: none. The text is copied. */
-void destination_set_id(struct destination *destination, const struct bytes *id);
+void destination_set_id(struct destination *destination, struct bytes id);
 
 /* A whole POST path/negotiate?query&negotiateVersion=1 with an empty body; the connection is not
  * kept. */

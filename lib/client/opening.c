@@ -87,7 +87,6 @@ static void opening_next(struct opening *o, int err, struct bytes text)
 	}
 	loop_timer_cancel(o->timer);
 	carrier_close(&o->carrier, 0);
-	destination_set_id(o->destination, NULL);
 	o->state = OPENING_NEGOTIATE;
 	if (opening_negotiate(o) != 0) {
 		opening_fail_str(o, ERR_UNREACHABLE, NOBODY);
@@ -195,7 +194,7 @@ static void on_done(void *ctx)
 	if (err != 0) {
 		opening_fail(o, err, text);
 	} else {
-		destination_set_id(o->destination, &negotiation.id);
+		destination_set_id(o->destination, negotiation.id);
 		opening_choose(o, &negotiation);
 	}
 	arena_destroy(&arena);

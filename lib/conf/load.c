@@ -299,8 +299,8 @@ static void check_together(struct loader *loader)
 	}
 	check_algorithms(loader);
 	if (conf->auth.jwks_ca[0] != '\0' && conf->auth.jwks_url[0] == '\0') {
-		refuse_together(loader, "auth", "jwks_ca",
-			"it is for auth.jwks_url, which is not set");
+		refuse_together(
+			loader, "auth", "jwks_ca", "it is for auth.jwks_url, which is not set");
 	}
 	size_t secret = strlen(conf->auth.jwt_secret);
 	if (secret > 0 && secret < 32) {

@@ -24,15 +24,23 @@ function secondsOf({ steps }) {
 
 const longestFirst = (one, other) => secondsOf(cases[other]) - secondsOf(cases[one]);
 
-// Plays the cases of one server. {agree, better, differ, waiting}: names.
+// As recorded, as the recording says that chatd should do it, or otherwise, with a reason of ours.
+function kindOf(name) {
+  if (BETTER[name] === undefined) {
+    return 'agree';
+  }
+  return cases[name].chatd_should ? 'should' : 'otherwise';
+}
+
+// Plays the cases of one server. {agree, should, otherwise, differ, waiting}: names.
 async function playServer(t, server, mine) {
   const { settings, own } = SERVERS[server];
-  const counts = { agree: [], better: [], differ: [], waiting: mine.filter(waitingFor) };
+  const counts = { agree: [], should: [], otherwise: [], differ: [], waiting: mine.filter(waitingFor) };
   const chatd = await startChatd({ settings, program: own ? CHATD_OWN : CHATD });
   const play = async (name) => {
     try {
       await playCase(name, cases[name], chatd.port, { number: all.indexOf(name), better: BETTER[name] });
-      counts[BETTER[name] ? 'better' : 'agree'].push(name);
+      counts[kindOf(name)].push(name);
     } catch (error) {
       counts.differ.push(name);
       error.message = `${cases[name].about}: ${error.message}`;
@@ -55,17 +63,16 @@ function byReason(list, reasonOf) {
 
 function tell(t, results) {
   const sum = (what) => results.flatMap((counts) => counts[what]).sort();
-  const [agree, better, differ, waiting] = ['agree', 'better', 'differ', 'waiting'].map(sum);
-  for (const [why, list] of byReason(better, (name) => BETTER[name].why)) {
-    t.diagnostic(`observed, otherwise because ${why}: ${list.join(' ')}`);
-  }
-  for (const [why, list] of byReason(waiting, waitingFor)) {
-    t.diagnostic(`observed, not played because ${why}: ${list.join(' ')}`);
-  }
+  const [agree, should, otherwise, differ, waiting] = ['agree', 'should', 'otherwise', 'differ', 'waiting'].map(sum);
+  const say = (what, list, reasonOf) =>
+    byReason(list, reasonOf).forEach(([why, some]) => t.diagnostic(`observed, ${what} (${why}): ${some.join(' ')}`));
+  say('as it should be', should, (name) => BETTER[name].why);
+  say('otherwise', otherwise, (name) => BETTER[name].why);
+  say('not played', waiting, waitingFor);
   t.diagnostic(
-    `observed: of ${names.length} recorded cases ${agree.length} agree as recorded, ${better.length} in what chatd ` +
-      `does otherwise, ${waiting.length} are not played, ${differ.length} differ` +
-      `${differ.length ? `: ${differ.join(' ')}` : ''}`,
+    `observed: of ${names.length} recorded cases ${agree.length} agree as recorded, ${should.length} with what the ` +
+      `recording says chatd should do, ${otherwise.length} are otherwise, ${waiting.length} are not played, ` +
+      `${differ.length} differ${differ.length ? `: ${differ.join(' ')}` : ''}`,
   );
 }
 

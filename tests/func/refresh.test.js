@@ -118,7 +118,8 @@ test('off by default: 404, and negotiate says nothing', async () => {
     const answer = await negotiate(plain.port, userToken('alice'));
     assert.ok(!('tokenLifetimeSeconds' in answer));
     const { connectionToken } = answer;
-    assert.deepStrictEqual(await refresh(connectionToken, userToken('alice'), { port: plain.port }), refused(404, 'refresh_disabled'));
+    const { port } = plain;
+    assert.deepStrictEqual(await refresh(connectionToken, userToken('alice'), { port }), refused(404, 'refresh_disabled'));
     assert.deepStrictEqual(await refresh(undefined, undefined, { port: plain.port }), refused(401, 'invalid_token'));
   } finally {
     await plain.stop();

@@ -66,8 +66,9 @@ static inline void server_offer(const char *body)
 	server_hang_up(false);
 }
 
-/* The next POST on UP, which is accepted where it is not there; its body is text, not answered. */
-static inline void server_gets_post(const char *body)
+/* The next POST on UP, which is accepted where it is not there; its body is text, not answered.
+ * Answers its head, good until the next request. */
+static inline const char *server_gets_post(const char *body)
 {
 	server_use(UP);
 	if (peer < 0) {
@@ -84,6 +85,7 @@ static inline void server_gets_post(const char *body)
 	buf_consume(&from_client, len);
 	assert_string_equal(got, body);
 	free(got);
+	return head;
 }
 
 static inline void server_takes_post(const char *body)

@@ -123,63 +123,64 @@ static void expect_key(const char *key, size_t count)
 	buf_finish(&text);
 }
 
+static const char *const good_keys[] = {
+	EC_KEY "}",
+	EC_KEY ",\"use\":\"sig\",\"key_ops\":[\"verify\"],\"alg\":\"ES256\",\"kid\":\"\"}",
+	EC_KEY ",\"key_ops\":[\"sign\",\"verify\"],\"x5c\":[1],\"unknown\":{}}",
+};
+static const char *const bad_keys[] = {
+	"{}",
+	"{\"kty\":7}",
+	"{\"kty\":\"oct\",\"k\":\"c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0\"}",
+	"{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":"
+	"\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
+	"{\"kty\":\"ec\",\"crv\":\"P-256\"," POINT "}",
+	EC_KEY ",\"use\":\"enc\"}",
+	EC_KEY ",\"use\":null}",
+	EC_KEY ",\"use\":[\"sig\"]}",
+	EC_KEY ",\"key_ops\":[]}",
+	EC_KEY ",\"key_ops\":\"verify\"}",
+	EC_KEY ",\"key_ops\":[\"deriveKey\",7]}",
+	EC_KEY ",\"alg\":\"RS256\"}",
+	EC_KEY ",\"alg\":\"HS256\"}",
+	EC_KEY ",\"alg\":\"ES384\"}",
+	EC_KEY ",\"alg\":null}",
+	EC_KEY ",\"kid\":7}",
+	EC_KEY ",\"kid\":\"\\ud800\"}",
+	EC_KEY ",\"d\":\"AQ\"}",
+	EC_KEY ",\"k\":\"AQ\"}",
+	"{\"kty\":\"EC\",\"crv\":\"P-384\"," POINT "}",
+	"{\"kty\":\"EC\"," POINT "}",
+	"{\"kty\":\"EC\",\"crv\":\"P-256\"}",
+	/* not on the curve */
+	"{\"kty\":\"EC\",\"crv\":\"P-256\","
+	"\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
+	"\"y\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\"}",
+	/* 31 bytes; padding; not the URL's alphabet; bits behind the end */
+	"{\"kty\":\"EC\",\"crv\":\"P-256\","
+	"\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVA\","
+	"\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}",
+	"{\"kty\":\"EC\",\"crv\":\"P-256\","
+	"\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU=\","
+	"\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}",
+	"{\"kty\":\"EC\",\"crv\":\"P-256\","
+	"\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
+	"\"y\":\"x/FEzRu9m36HLN/tue659LNpXW6pCyStikYjKIWI5a0\"}",
+	"{\"kty\":\"EC\",\"crv\":\"P-256\","
+	"\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEV\","
+	"\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}",
+	/* 64 bits */
+	"{\"kty\":\"RSA\",\"n\":\"0vx7agoebGc\",\"e\":\"AQAB\"}",
+};
+
 static void test_keys(void **state)
 {
-	static const char *const good[] = {
-		EC_KEY "}",
-		EC_KEY ",\"use\":\"sig\",\"key_ops\":[\"verify\"],\"alg\":\"ES256\",\"kid\":\"\"}",
-		EC_KEY ",\"key_ops\":[\"sign\",\"verify\"],\"x5c\":[1],\"unknown\":{}}",
-	};
-	static const char *const bad[] = {
-		"{}",
-		"{\"kty\":7}",
-		"{\"kty\":\"oct\",\"k\":\"c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0\"}",
-		"{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":"
-		"\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
-		"{\"kty\":\"ec\",\"crv\":\"P-256\"," POINT "}",
-		EC_KEY ",\"use\":\"enc\"}",
-		EC_KEY ",\"use\":null}",
-		EC_KEY ",\"use\":[\"sig\"]}",
-		EC_KEY ",\"key_ops\":[]}",
-		EC_KEY ",\"key_ops\":\"verify\"}",
-		EC_KEY ",\"key_ops\":[\"deriveKey\",7]}",
-		EC_KEY ",\"alg\":\"RS256\"}",
-		EC_KEY ",\"alg\":\"HS256\"}",
-		EC_KEY ",\"alg\":\"ES384\"}",
-		EC_KEY ",\"alg\":null}",
-		EC_KEY ",\"kid\":7}",
-		EC_KEY ",\"kid\":\"\\ud800\"}",
-		EC_KEY ",\"d\":\"AQ\"}",
-		EC_KEY ",\"k\":\"AQ\"}",
-		"{\"kty\":\"EC\",\"crv\":\"P-384\"," POINT "}",
-		"{\"kty\":\"EC\"," POINT "}",
-		"{\"kty\":\"EC\",\"crv\":\"P-256\"}",
-		/* not on the curve */
-		"{\"kty\":\"EC\",\"crv\":\"P-256\","
-		"\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
-		"\"y\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\"}",
-		/* 31 bytes; padding; not the URL's alphabet; bits behind the end */
-		"{\"kty\":\"EC\",\"crv\":\"P-256\","
-		"\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVA\","
-		"\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}",
-		"{\"kty\":\"EC\",\"crv\":\"P-256\","
-		"\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU=\","
-		"\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}",
-		"{\"kty\":\"EC\",\"crv\":\"P-256\","
-		"\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
-		"\"y\":\"x/FEzRu9m36HLN/tue659LNpXW6pCyStikYjKIWI5a0\"}",
-		"{\"kty\":\"EC\",\"crv\":\"P-256\","
-		"\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEV\","
-		"\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}",
-		/* 64 bits */
-		"{\"kty\":\"RSA\",\"n\":\"0vx7agoebGc\",\"e\":\"AQAB\"}",
-	};
 	(void)state;
-	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-		expect_key(good[i], 1);
+	for (size_t i = 0; i < sizeof(good_keys) / sizeof(good_keys[0]); i++) {
+		expect_key(good_keys[i], 1);
 	}
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		expect_key(bad[i], 0);
+	for (size_t i = 0; i < sizeof(bad_keys) / sizeof(bad_keys[0]); i++) {
+		expect_key(bad_keys[i], 0);
 	}
 }
 

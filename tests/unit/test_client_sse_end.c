@@ -96,10 +96,11 @@ static void test_goodbye_waits(void **state)
 	(void)state;
 	sse_to_open(&sse);
 	side_call("a");
-	server_gets_post(CALL("1", "a"));
+	assert_null(strstr(server_gets_post(CALL("1", "a")), "Connection"));
 	side_call("b");
 	client_close(&client);
-	server_gets_post(CALL("2", "b") "{\"type\":7}" SEPARATOR);
+	const char *head = server_gets_post(CALL("2", "b") "{\"type\":7}" SEPARATOR);
+	assert_non_null(strstr(head, "\r\nConnection: close\r\n"));
 	server_hang_up_all();
 	assert_nobody_lingers();
 }

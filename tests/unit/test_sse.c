@@ -78,6 +78,7 @@ static void test_line_ends(void **state)
 	(void)state;
 	check("data: a\r\n\r\ndata: b\r\rdata: c\n\n", "message|a;message|b;message|c;");
 	check("data: a\rdata: b\r\n\rdata: c\n\r\n", "message|a\nb;message|c;");
+	check("data: a\r\ndata: b\r\n\r\nevent: x\r\ndata: c\r\n\r\n", "message|a\nb;x|c;");
 	check("data: a\r\n\ndata: b\n\r\n", "message|a;message|b;");
 	check("\r\n\n\rdata: a\n\n\n\n", "message|a;");
 	check(":\r\n", "");

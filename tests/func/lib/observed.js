@@ -13,7 +13,7 @@ const { sleep } = require('./util');
 const PROBE = { type: 1, invocationId: 'probe', target: 'NoSuchMethodProbe', arguments: [] };
 const PROBED = 'PROBE ANSWERED';
 const NOT_ANSWERED = 'do not answer the Close frame';
-const LONGEST_MS = 25000;
+const LONGEST_MS = 40000;
 const QUIET_MS = 300;
 const isPing = (event) => event.record !== undefined && JSON.parse(event.record).type === 6;
 const isEventPing = (event) => event.text === `data: {"type":6}${RS}\r\n\r\n`;
@@ -433,7 +433,7 @@ class Played {
 
 // What the recording calls "do".
 const ACTS = [
-  [/^(?:nothing for|wait) ([\d.]+) (s|ms)$/, (_, [, count, unit]) => sleep(Number(count) * (unit === 's' ? 1000 : 1))],
+  [/^(?:nothing for|silence for|listen for|wait) ([\d.]+) (s|ms)$/, (_, [, count, unit]) => sleep(Number(count) * (unit === 's' ? 1000 : 1))],
   [/^the first ([\d.]+) s, then the rest$/, (played, [, count]) => {
     played.until = played.clock + Number(count) * 1000;
   }],
