@@ -188,7 +188,7 @@ static bool head_step(struct http_conn *conn)
 		http_conn_fail(conn, conn->parser.status, conn->parser.reason);
 		return true;
 	}
-	if (conn->ended || (conn->in.len == 0 && conn->server->draining)) {
+	if (conn->ended || (conn->in.len == 0 && conn->server->draining && !conn->again)) {
 		close_flushed(conn);
 	} else if (conn->in.len > 0 && conn->state == HTTP_CONN_IDLE) {
 		http_conn_set_state(conn, HTTP_CONN_HEAD);

@@ -36,9 +36,12 @@ struct http_exchange {
 	const char *peer; /* as given to http_server_adopt() */
 	uint64_t id; /* unique in the process; http_id_format() */
 	struct arena *arena; /* for what must live as long as the exchange */
-	/* The one field that the handler may set: whole header lines, good as long as the exchange,
-	 * that its answer has before those of http_respond(), whatever it will be. NULL: none. */
+	/* The handler may set: whole header lines, good as long as the exchange, that its answer
+	 * has before those of http_respond(), whatever it will be. NULL: none. */
 	const char *extra;
+	/* The handler may set: the client needs another request to hear all; so the connection is
+	 * kept behind the answer even while the server drains, and then for a moment only. */
+	bool again;
 };
 
 /* How an exchange is named in the log, and in X-Request-Id where the client sent one too. */
@@ -113,7 +116,8 @@ void http_server_adopt(struct http_server *server, int fd, const char *peer);
 /* The same with bytes that were read from it before (a socket that came from another worker). */
 void http_server_adopt_early(
 	struct http_server *server, int fd, const char *peer, struct bytes early);
-/* From now on every answer says Connection: close; idle connections are closed at once. */
+/* From now on every answer says Connection: close, and idle connections are closed at once; but for
+ * those of exchanges with again. */
 void http_server_drain(struct http_server *server);
 /* Connections that are not upgraded. */
 size_t http_server_count(const struct http_server *server);

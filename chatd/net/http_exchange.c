@@ -158,7 +158,7 @@ static bool may_keep(const struct exchange *x, bool body_unread)
 {
 	const struct http1_request *head = &x->public.head;
 	const struct http_server *server = x->conn->server;
-	if (!head->keep_alive || server->draining) {
+	if (!head->keep_alive || (server->draining && !x->public.again)) {
 		return false;
 	}
 	/* Without its 100 a client may send the body or not: what follows could be either. */
@@ -240,6 +240,7 @@ static void respond(struct exchange *x, int status, const char *content_type, co
 	};
 	http_log_answer(x, status, answer.body_len);
 	send_answer(conn, &answer, empty || head->method == HTTP1_HEAD ? NULL : body);
+	conn->again = x->public.again;
 	http_exchange_destroy(x);
 	conn->written = written;
 	http_conn_answered(conn, answer.keep, body_unread);

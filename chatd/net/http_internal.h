@@ -42,6 +42,7 @@ struct http_conn {
 	bool ended : 1; /* the peer has ended its side */
 	bool last : 1; /* closes as soon as the answer is out */
 	bool paused : 1; /* enough was read ahead */
+	bool again : 1; /* what its last exchange said */
 	char peer[HTTP_PEER_SIZE];
 };
 

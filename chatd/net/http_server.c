@@ -9,6 +9,8 @@
 #include "lib/net/stream.h"
 
 #define SECOND_US ((uint64_t)1000000)
+/* While draining, a client that has to come again has so long for it. */
+#define AGAIN_US (2 * SECOND_US)
 
 const struct http_limits http_limits_default = {
 	.head = {.head_max = 16384, .line_max = 8192, .headers_max = HTTP1_HEADERS_MAX},
@@ -130,7 +132,8 @@ static void sweep(void *ctx)
 	const struct http_limits *limits = &server->limits;
 	sweep_ordered(server, HTTP_CONN_NEW, limits->header_timeout_us);
 	sweep_ordered(server, HTTP_CONN_HEAD, limits->header_timeout_us);
-	sweep_ordered(server, HTTP_CONN_IDLE, limits->idle_timeout_us);
+	sweep_ordered(server, HTTP_CONN_IDLE,
+		server->draining ? AGAIN_US : limits->idle_timeout_us);
 	sweep_bodies(server, HTTP_CONN_BODY);
 	sweep_bodies(server, HTTP_CONN_DRAINING);
 	sweep_stalled(server, HTTP_CONN_DRAINING);
@@ -222,7 +225,10 @@ void http_server_drain(struct http_server *server)
 {
 	server->draining = true;
 	LIST_FOREACH (&server->lists[HTTP_CONN_IDLE], node) {
-		http_conn_close_idle(CONTAINER_OF(node, struct http_conn, node));
+		struct http_conn *conn = CONTAINER_OF(node, struct http_conn, node);
+		if (!conn->again) {
+			http_conn_close_idle(conn);
+		}
 	}
 }
 

@@ -247,6 +247,7 @@ static void on_poll_gone(void *ctx)
 void longpoll_take(struct transport *transport, struct http_exchange *exchange)
 {
 	struct longpoll *lp = longpoll_of(transport);
+	exchange->again = true;
 	if (!lp->greeted) {
 		lp->greeted = true;
 		http_respond(

@@ -19,7 +19,7 @@
 static const char *const environments[] = {"Production", "Development", NULL};
 static const char *const migrate_choices[] = {"auto", "true", "false", NULL};
 static const char *const algorithms[] = {
-	"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512", NULL};
+	"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", NULL};
 /* In the order of enum log_level. */
 static const char *const log_levels[] = {"debug", "info", "warn", "error", "off", NULL};
 /* In the order of enum conf_log_format. */

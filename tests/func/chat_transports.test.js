@@ -19,7 +19,7 @@ const WAYS = [
   ['longpolling', 'messagepack'],
 ];
 // Of a daemon that a test stops: a poller cannot tell it that it has gone.
-const SETTINGS = { CHATD_LIMITS_USER_RATE: 0, CHATD_SERVER_DRAIN_TIMEOUT: '300ms' };
+const SETTINGS = { CHATD_LIMITS_USER_RATE: 0 };
 const here = house({ settings: { ...SETTINGS, CHATD_HUB_POLL_TIMEOUT: '500ms' } });
 const optionsOf = ([transport, encoding]) => ['--transport', transport, '--encoding', encoding];
 

@@ -31,8 +31,7 @@ function probe(options, url = here.chatd.url) {
 
 // A daemon for one test, that may be killed.
 async function ownChatd() {
-  const settings = { CHATD_SERVER_DRAIN_TIMEOUT: '300ms' }; // a poller cannot tell it that it has gone
-  const chatd = await startChatd({ port: await steadyPort(), settings });
+  const chatd = await startChatd({ port: await steadyPort() });
   here.later(() => chatd.exit || chatd.kill());
   return chatd;
 }

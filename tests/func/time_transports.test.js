@@ -54,9 +54,9 @@ function assertTook(took, atLeast, what) {
 }
 
 // It ended with that hub Close alone, in order.
-async function assertCloses(line, { name, transport }, wanted, options) {
-  const { messages, ended, took } = await line.untilEnd(options);
-  assert.deepStrictEqual([messages.map(asClose), ended], [[wanted], GOODBYES[transport]], name);
+async function assertCloses(line, { name, transport }, wanted, goodbye = GOODBYES[transport]) {
+  const { messages, ended, took } = await line.untilEnd();
+  assert.deepStrictEqual([messages.map(asClose), ended], [[wanted], goodbye], name);
   return took;
 }
 
@@ -79,7 +79,7 @@ function beating(line, next, every = 100) {
   return () => clearInterval(timer);
 }
 
-const connections = async () => JSON.parse(await chatd.ctl('conn', 'list', '--json')).connections || [];
+const connections = async () => JSON.parse(await chatd.ctl('-o', 'json', 'conn', 'list'));
 
 test('the handshake has its time, whatever is sent instead', () =>
   all(async (one) => {
@@ -183,7 +183,8 @@ test('a token that expires ends the connection; a newer one, of the hub or of a 
     const [expires, renews, polls] = await Promise.all([0, 1, 2].map(() => open({ ...one, token: short() })));
     await renews.invoke('RefreshToken', long);
     polls.token = long; // of the next poll
-    const took = await assertCloses(expires, one, close('Connection closed: the token has expired.'));
+    const goodbye = one.transport === 'LongPolling' ? '401' : undefined;
+    const took = await assertCloses(expires, one, close('Connection closed: the token has expired.'), goodbye);
     assert.ok(took < 4000, `${one.name}: ${took} ms`);
     await sleep(600);
     const lives = [renews, ...(one.transport === 'LongPolling' ? [polls] : [])];
@@ -266,13 +267,14 @@ async function busyLines(port) {
   return lines;
 }
 
-async function assertSentAway(lines) {
+async function assertSentAway(lines, isEnd = (ended, transport) => ended === GOODBYES[transport]) {
   await Promise.all(
     COMBINATIONS.map(async ({ name, transport }, i) => {
       const { messages, ended } = await lines[i].untilEnd();
       assert.deepStrictEqual(messages.map(({ type }) => type), [3, 7], name);
       assert.ok(!messages[0].error, `${name}: ${messages[0].error}`);
-      assert.deepStrictEqual([asClose(messages[1]), ended], [close(undefined), GOODBYES[transport]], name);
+      assert.deepStrictEqual(asClose(messages[1]), close(undefined), name);
+      assert.ok(isEnd(ended, transport), `${name}: ${ended}`);
     }),
   );
 }
@@ -286,10 +288,34 @@ test('SIGTERM: calls under way are answered, then everyone is asked to come agai
   await sleep(100);
   const begun = Date.now();
   daemon.child.kill('SIGTERM');
-  await assertSentAway(lines);
+  // Nobody is there for a poll behind the goodbye.
+  await assertSentAway(lines, (ended, transport) => transport === 'LongPolling' || ended === GOODBYES[transport]);
   assert.deepStrictEqual(await daemon.end(), { code: 0, signal: null });
   const took = Date.now() - begun;
   assert.ok(took < LATE_MS, `${took} ms`);
+  daemon.assertNoReport();
+});
+
+test('SIGTERM in a busy room: pollers that are between two polls are asked to come again like all others', async () => {
+  const settings = { ...NO_RATES, CHATD_SERVER_DRAIN_SPREAD: '500ms' };
+  const daemon = await new Chatd({ settings }).start();
+  here.later(() => daemon.exit || daemon.kill());
+  const lines = await Promise.all(Array.from({ length: 40 }, (_, i) => open(COMBINATIONS[i % COMBINATIONS.length], daemon.port)));
+  const { roomId } = await lines[0].invoke('JoinRoom', fresh('room'));
+  await Promise.all(lines.slice(1).map((line) => line.invoke('JoinRoom', roomId)));
+  const [sender] = lines;
+  const stop = beating(sender, (count) => sender.send(sender.call(`s${count}`, 'SendMessage', roomId, 'x')), 1);
+  await sleep(300);
+  daemon.child.kill('SIGTERM');
+  await Promise.all(
+    lines.map(async (line, i) => {
+      const { messages } = await line.untilEnd();
+      assert.deepStrictEqual(asClose(messages.at(-1)), close(undefined), COMBINATIONS[i % COMBINATIONS.length].name);
+      const seqs = messages.filter(({ target }) => target === 'ReceiveMessage').map((call) => call.arguments[0].seq || call.arguments[0].Seq);
+      seqs.forEach((seq, at) => assert.strictEqual(seq, seqs[0] + at));
+    }),
+  ).finally(stop);
+  assert.deepStrictEqual(await daemon.end(), { code: 0, signal: null });
   daemon.assertNoReport();
 });
 

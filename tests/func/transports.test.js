@@ -253,7 +253,6 @@ const STEADY = {
   ...SETTINGS,
   CHATD_HUB_RESTORE_HOLD: '10s',
   CHATD_HUB_KEEPALIVE: '1s',
-  CHATD_SERVER_DRAIN_TIMEOUT: '2s',
 };
 
 async function enduring(chatd, count = 1) {

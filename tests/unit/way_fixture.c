@@ -86,6 +86,9 @@ static void open_events(struct way *way, struct http_exchange *x)
 	way->transport = sse_open(way->http->loop, stream, CLOSE_TIMEOUT_US);
 	way->inbox = sse_inbox(way->transport);
 	transport_own(way->transport, &owner, way);
+	if (way->early != NULL) {
+		inbox_inherit(way->inbox, way->early);
+	}
 	inbox_start(way->inbox, way->transport);
 }
 

@@ -29,6 +29,7 @@ struct way {
 	struct longpoll_pool *pool;
 	struct transport *transport; /* NULL once its memory may be gone */
 	struct inbox *inbox; /* where POSTs go */
+	struct inbox *early; /* what the inbox of events inherits, or NULL */
 	bool events; /* GET opens server-sent events */
 	struct peer peers[WAY_PEERS];
 	unsigned peer_count;
