@@ -168,29 +168,33 @@ $(O)/gen/migrations_%.h: FORCE
 $(UNIT:%=unit/%): unit/%: $(B)/unit/%
 	$<
 
-$(B)/unit/test_chatd_%: $(O)/tests/unit/test_chatd_%.o $(UNIT_HELP_OBJ) $(O)/libchatd.a $(O)/libchat.a
+OWN_UNIT := $(filter test_chatd_own_%,$(UNIT))
+CHATD_UNIT := $(filter-out $(OWN_UNIT),$(filter test_chatd_%,$(UNIT)))
+CHATCTL_UNIT := $(filter test_chatctl_%,$(UNIT))
+STORE_UNIT := $(filter test_store_%,$(UNIT))
+$(CHATD_UNIT:%=$(B)/unit/%): $(B)/unit/%: $(O)/tests/unit/%.o $(UNIT_HELP_OBJ) $(O)/libchatd.a $(O)/libchat.a
 	@mkdir -p $(@D)
 	$(call say,LD )
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
 # Those of what only the test hub's methods show have these too.
-$(B)/unit/test_chatd_own_%: $(O)/tests/unit/test_chatd_own_%.o $(UNIT_HELP_OBJ) $(OWN_OBJ) $(O)/libchatd.a $(O)/libchat.a
+$(OWN_UNIT:%=$(B)/unit/%): $(B)/unit/%: $(O)/tests/unit/%.o $(UNIT_HELP_OBJ) $(OWN_OBJ) $(O)/libchatd.a $(O)/libchat.a
 	@mkdir -p $(@D)
 	$(call say,LD )
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
-$(B)/unit/test_chatctl_%: $(O)/tests/unit/test_chatctl_%.o $(O)/libchatctl.a $(O)/libchat.a
+$(CHATCTL_UNIT:%=$(B)/unit/%): $(B)/unit/%: $(O)/tests/unit/%.o $(O)/libchatctl.a $(O)/libchat.a
 	@mkdir -p $(@D)
 	$(call say,LD )
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(CHATCTL_LIBS) -lcmocka
 
-$(B)/unit/test_%: $(O)/tests/unit/test_%.o $(O)/libchat.a
+PLAIN_UNIT := $(filter-out $(OWN_UNIT) $(CHATD_UNIT) $(CHATCTL_UNIT) $(STORE_UNIT),$(UNIT))
+$(PLAIN_UNIT:%=$(B)/unit/%): $(B)/unit/%: $(O)/tests/unit/%.o $(O)/libchat.a
 	@mkdir -p $(@D)
 	$(call say,LD )
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
 # The suite that every back end of the store must pass.
-STORE_UNIT := $(filter test_store_%,$(UNIT))
 $(STORE_UNIT:%=$(B)/unit/%): $(B)/unit/%: $(O)/tests/unit/%.o $(STORE_HELP_SRC:%.c=$(O)/%.o) $(O)/libchat.a
 	@mkdir -p $(@D)
 	$(call say,LD )
@@ -235,6 +239,10 @@ $(B)/replay/fuzz_%: $(O)/tests/fuzz/fuzz_%.o $(O)/tests/fuzz/replay.o $(O)/libch
 	@mkdir -p $(@D)
 	$(call say,LD )
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+# This one turns whole workers, as the unit tests of them do.
+$(B)/replay/fuzz_chatd_polls $(B)/run/fuzz_chatd_polls: $(UNIT_HELP_OBJ)
+$(B)/replay/fuzz_chatd_polls $(B)/run/fuzz_chatd_polls: LIBS := $(O)/libchatd.a $(O)/libchat.a $(LIBS) -lcmocka
 
 # make fuzz runs each harness for FUZZ_SECONDS. What it finds worth keeping lands in $(OUT)/fuzz/found/<name>.
 FUZZ_SECONDS ?= 60

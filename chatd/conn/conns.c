@@ -17,6 +17,8 @@
 /* Deadlines are looked at this often, or four times within the shortest of them. */
 #define SWEEP_MAX_US 1000000
 #define SWEEP_MIN_US 10000
+/* What is sent may be written first. */
+#define BOUND_US 10000
 
 struct conns {
 	struct services *sv;
@@ -31,6 +33,7 @@ struct conns {
 	struct list barred; /* whose users are kept out */
 	struct loop_defer burial, dropping, parting, resuming, barring;
 	struct loop_timer *sweep;
+	struct loop_timer *bound; /* while something of weight waits */
 	struct outmsg *pings[HUB_CODEC_COUNT];
 	uint64_t drain_at_us, drain_step_us; /* when the next one is closed, 0: not draining */
 	uint64_t leave_until_us; /* those that are leaving are closed then, answered or not */
@@ -267,8 +270,9 @@ static size_t conns_excess(const struct services *sv, size_t max)
 
 /* All send queues together are bounded. Those of sockets that are closing go first, then the
  * largest; without a Close, which would wait behind the very queue that has to go. */
-static void conns_bound_memory(struct conns *conns)
+static void conns_bound_memory(void *ctx)
 {
+	struct conns *conns = ctx;
 	struct services *sv = conns->sv;
 	size_t max = sv->conf->limits.send_memory / sv->worker_count;
 	size_t total = 0;
@@ -323,6 +327,7 @@ struct conns *conns_create(struct services *sv, void (*on_hold_over)(struct conn
 	loop_defer_init(&conns->dropping, conns_drop_over, conns);
 	loop_defer_init(&conns->burial, conns_bury_all, conns);
 	conns->sweep = loop_timer_create(sv->loop, conns_sweep, conns);
+	conns->bound = loop_timer_create(sv->loop, conns_bound_memory, conns);
 	loop_timer_set(conns->sweep, sweep_interval(sv->conf));
 	return conns;
 }
@@ -342,6 +347,7 @@ void conns_destroy(struct conns **conns)
 	loop_defer_cancel(&gone->barring);
 	conns_bury_all(gone);
 	loop_timer_destroy(&gone->sweep);
+	loop_timer_destroy(&gone->bound);
 	for (unsigned id = 0; id < HUB_CODEC_COUNT; id++) {
 		outmsg_unref(&gone->pings[id]);
 	}
@@ -472,6 +478,13 @@ void conns_mark_over(struct conns *conns, struct conn *conn)
 		list_append(&conns->over, &conn->in_over);
 		/* Behind the write: what the peer takes at once is not held against it. */
 		loop_defer(conns->sv->loop, &conns->dropping, LOOP_FLUSH);
+	}
+}
+
+void conns_mark_filling(struct conns *conns)
+{
+	if (!loop_timer_armed(conns->bound)) {
+		loop_timer_set(conns->bound, BOUND_US);
 	}
 }
 

@@ -42,6 +42,9 @@ void conns_remove(struct conns *conns, struct conn *conn);
 void conns_count_in(struct conns *conns, struct conn *conn);
 /* The send queue is over its bound: the connection is closed as slow before the turn ends. */
 void conns_mark_over(struct conns *conns, struct conn *conn);
+/* Something of weight waits in its send queue: whether all of them are within their bound together
+ * is looked at soon, and not only when deadlines are. */
+void conns_mark_filling(struct conns *conns);
 /* It ends before the turn does, not now: who brings its last answer may be going through a list
  * that it is on. */
 void conns_mark_left(struct conns *conns, struct conn *conn);

@@ -132,8 +132,8 @@ static void sweep(void *ctx)
 	const struct http_limits *limits = &server->limits;
 	sweep_ordered(server, HTTP_CONN_NEW, limits->header_timeout_us);
 	sweep_ordered(server, HTTP_CONN_HEAD, limits->header_timeout_us);
-	sweep_ordered(server, HTTP_CONN_IDLE,
-		server->draining ? AGAIN_US : limits->idle_timeout_us);
+	sweep_ordered(
+		server, HTTP_CONN_IDLE, server->draining ? AGAIN_US : limits->idle_timeout_us);
 	sweep_bodies(server, HTTP_CONN_BODY);
 	sweep_bodies(server, HTTP_CONN_DRAINING);
 	sweep_stalled(server, HTTP_CONN_DRAINING);
