@@ -15,8 +15,6 @@
 #define SCRATCH_SIZE 2048
 /* Input that a held connection keeps beyond one message: what one read can bring. */
 #define HELD_SLACK (128 * 1024)
-/* Of send_queue: less than this part in one queue is no reason to look at all of them. */
-#define WEIGHT_PART 16
 
 static void conn_set_state(struct conn *conn, enum conn_state state)
 {
@@ -36,19 +34,6 @@ static void conn_end(struct conn *conn, const char *why)
 	conns_bury(conn->sv->conns, conn);
 }
 
-/* Whether what waits is more than this connection, or all together, may have. */
-static void conn_weigh(struct conn *conn)
-{
-	size_t max = conn->sv->conf->limits.send_queue;
-	size_t queued = conn->transport->ops->queued(conn->transport);
-	if (queued > max / WEIGHT_PART) {
-		conns_mark_filling(conn->sv->conns);
-	}
-	if (queued > max) {
-		conns_mark_over(conn->sv->conns, conn);
-	}
-}
-
 bool conn_send_local(struct conn *conn, struct outmsg_local *local)
 {
 	/* Who has ended has none. The state is in a cache line that nothing else here needs. */
@@ -62,7 +47,7 @@ bool conn_send_local(struct conn *conn, struct outmsg_local *local)
 	}
 	transport->ops->send(transport, chunk);
 	conn->sv->metrics->messages_out += outmsg_local_count(local);
-	conn_weigh(conn);
+	conns_weigh(conn->sv->conns, conn);
 	return true;
 }
 

@@ -6,19 +6,17 @@
 
 #include "chatd/auth/bars.h"
 #include "chatd/auth/limits.h"
-#include "chatd/transport/longpoll.h"
-#include "chatd/transport/ws.h"
+#include "chatd/conn/queues.h"
 #include "lib/base/err.h"
 #include "lib/base/log.h"
 #include "lib/conf/conf.h"
 #include "lib/metrics/metrics.h"
-#include "lib/net/stream.h"
 
 /* Deadlines are looked at this often, or four times within the shortest of them. */
 #define SWEEP_MAX_US 1000000
 #define SWEEP_MIN_US 10000
-/* What is sent may be written first. */
-#define BOUND_US 10000
+/* Of send_queue: less than this part in one queue is no reason to look at all of them. */
+#define WEIGHT_PART 16
 
 struct conns {
 	struct services *sv;
@@ -33,7 +31,7 @@ struct conns {
 	struct list barred; /* whose users are kept out */
 	struct loop_defer burial, dropping, parting, resuming, barring;
 	struct loop_timer *sweep;
-	struct loop_timer *bound; /* while something of weight waits */
+	struct queues *queues;
 	struct outmsg *pings[HUB_CODEC_COUNT];
 	uint64_t drain_at_us, drain_step_us; /* when the next one is closed, 0: not draining */
 	uint64_t leave_until_us; /* those that are leaving are closed then, answered or not */
@@ -244,53 +242,6 @@ static void conns_drain_some(struct conns *conns, uint64_t now)
 	}
 }
 
-/* The one with the most in its send queue, or NULL where all are empty; *ret_total: in all. */
-static struct conn *conns_largest(const struct conns *conns, size_t *ret_total)
-{
-	struct conn *largest = NULL;
-	size_t most = 0;
-	*ret_total = 0;
-	LIST_FOREACH (&conns->all, node) {
-		struct conn *conn = CONTAINER_OF(node, struct conn, in_conns);
-		size_t queued = conn_queued(conn);
-		*ret_total += queued;
-		if (queued > most) {
-			most = queued;
-			largest = conn;
-		}
-	}
-	return largest;
-}
-
-static size_t conns_excess(const struct services *sv, size_t max)
-{
-	size_t queued = stream_pool_queued(sv->streams) + longpoll_pool_queued(sv->polls);
-	return queued > max ? queued - max : 0;
-}
-
-/* All send queues together are bounded. Those of sockets that are closing go first, then the
- * largest; without a Close, which would wait behind the very queue that has to go. */
-static void conns_bound_memory(void *ctx)
-{
-	struct conns *conns = ctx;
-	struct services *sv = conns->sv;
-	size_t max = sv->conf->limits.send_memory / sv->worker_count;
-	size_t total = 0;
-	if (conns_excess(sv, max) == 0) {
-		return;
-	}
-	ws_pool_drop_closing(sv->sockets, conns_excess(sv, max));
-	stream_pool_drop_lingering(sv->streams, conns_excess(sv, max));
-	longpoll_pool_drop_closing(sv->polls, conns_excess(sv, max));
-	for (;;) {
-		struct conn *largest = conns_largest(conns, &total);
-		if (total <= max) {
-			return;
-		}
-		conn_drop_greedy(largest);
-	}
-}
-
 static void conns_sweep(void *ctx)
 {
 	struct conns *conns = ctx;
@@ -299,7 +250,7 @@ static void conns_sweep(void *ctx)
 	LIST_FOREACH (&conns->all, node) {
 		conns_look_at(conns, CONTAINER_OF(node, struct conn, in_conns), now, wall_ms);
 	}
-	conns_bound_memory(conns);
+	queues_bound(conns->queues);
 	conns_drain_some(conns, now);
 	uint64_t next = sweep_interval(conns->sv->conf);
 	if (conns->drain_at_us != 0) {
@@ -327,7 +278,7 @@ struct conns *conns_create(struct services *sv, void (*on_hold_over)(struct conn
 	loop_defer_init(&conns->dropping, conns_drop_over, conns);
 	loop_defer_init(&conns->burial, conns_bury_all, conns);
 	conns->sweep = loop_timer_create(sv->loop, conns_sweep, conns);
-	conns->bound = loop_timer_create(sv->loop, conns_bound_memory, conns);
+	conns->queues = queues_create(sv);
 	loop_timer_set(conns->sweep, sweep_interval(sv->conf));
 	return conns;
 }
@@ -347,7 +298,7 @@ void conns_destroy(struct conns **conns)
 	loop_defer_cancel(&gone->barring);
 	conns_bury_all(gone);
 	loop_timer_destroy(&gone->sweep);
-	loop_timer_destroy(&gone->bound);
+	queues_destroy(&gone->queues);
 	for (unsigned id = 0; id < HUB_CODEC_COUNT; id++) {
 		outmsg_unref(&gone->pings[id]);
 	}
@@ -472,19 +423,18 @@ void conns_remove(struct conns *conns, struct conn *conn)
 	limits_leave(conns->sv->limits);
 }
 
-void conns_mark_over(struct conns *conns, struct conn *conn)
+void conns_weigh(struct conns *conns, struct conn *conn)
 {
-	if (!list_linked(&conn->in_over)) {
+	const size_t max = conns->sv->conf->limits.send_queue;
+	size_t queued = conn_queued(conn);
+	if (queued <= max / WEIGHT_PART) {
+		return;
+	}
+	queues_look_soon(conns->queues);
+	if (queued > max && !list_linked(&conn->in_over)) {
 		list_append(&conns->over, &conn->in_over);
 		/* Behind the write: what the peer takes at once is not held against it. */
 		loop_defer(conns->sv->loop, &conns->dropping, LOOP_FLUSH);
-	}
-}
-
-void conns_mark_filling(struct conns *conns)
-{
-	if (!loop_timer_armed(conns->bound)) {
-		loop_timer_set(conns->bound, BOUND_US);
 	}
 }
 

@@ -40,11 +40,9 @@ void conns_add(struct conns *conns, struct conn *conn);
 void conns_remove(struct conns *conns, struct conn *conn);
 /* Its codec is known, or it is new: it counts in another gauge now. */
 void conns_count_in(struct conns *conns, struct conn *conn);
-/* The send queue is over its bound: the connection is closed as slow before the turn ends. */
-void conns_mark_over(struct conns *conns, struct conn *conn);
-/* Something of weight waits in its send queue: whether all of them are within their bound together
- * is looked at soon, and not only when deadlines are. */
-void conns_mark_filling(struct conns *conns);
+/* Something was added to its send queue. Where that is over its bound now, the connection is closed
+ * as slow before the turn ends. */
+void conns_weigh(struct conns *conns, struct conn *conn);
 /* It ends before the turn does, not now: who brings its last answer may be going through a list
  * that it is on. */
 void conns_mark_left(struct conns *conns, struct conn *conn);

@@ -73,8 +73,8 @@ static void start_events(struct services *sv, struct http_exchange *exchange,
 	int err = http_respond_endless(exchange, SSE_CONTENT_TYPE, SSE_HEADERS, &stream);
 	if (err != 0) {
 		limits_leave(sv->limits);
-		http_respond(
-			exchange, 400, "text/plain", NULL, BYTES_LIT("This request has no body"));
+		http_respond(exchange, 400, "text/plain", NULL,
+			BYTES_LIT("A request for events has no body and is not half closed"));
 		return;
 	}
 	struct transport *transport = sse_open(sv->loop, stream, sv->conf->hub.close_timeout_us);

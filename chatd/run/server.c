@@ -389,6 +389,7 @@ static bool run_once(struct server *server, int *ret_err)
 	} else {
 		server_report(err, "cannot start", &why);
 	}
+	key_source_stop(server->key_source);
 	if (err == 0 && !server->again) {
 		log_event(LOG_INFO, "stopped");
 	}

@@ -193,6 +193,9 @@ void server_finish(struct server *server)
 		loop_signal_close(&server->signals[i]);
 	}
 	loop_timer_destroy(&server->drain_poll);
+	if (server->listener != NULL) {
+		listener_rest(server->listener); /* its loop goes, and it may stay */
+	}
 	stop_workers(server);
 	limits_destroy(&server->limits);
 	bars_destroy(&server->bars);

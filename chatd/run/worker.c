@@ -28,6 +28,8 @@
 #define PRINCIPALS_MAX 4096
 /* Kernel buffer of a client's socket: a slow reader's backlog is ours to see. */
 #define CLIENT_SNDBUF (128 * 1024)
+/* While the process ends, what pollers are told last waits so long for their polls. */
+#define LAST_POLL_US ((uint64_t)2000000)
 /* Of a worker's answers over HTTP that wait to be read, at least. */
 #define HTTP_QUEUE_MIN ((size_t)8 * 1024 * 1024)
 
@@ -237,12 +239,24 @@ void worker_reload(struct worker *worker, struct conf *conf, struct jwt_verifier
 	mail_send(mail, reload_run);
 }
 
+/* Nobody can connect any more, and who is connected comes at once or never. */
+static void hurry_polls(struct services *sv)
+{
+	struct longpoll_params params;
+	fill_poll_params(sv->conf, &params);
+	if (params.close_timeout_us > LAST_POLL_US) {
+		params.close_timeout_us = LAST_POLL_US;
+	}
+	longpoll_pool_set_params(sv->polls, &params);
+}
+
 static void drain_run(struct mail *mail)
 {
 	struct worker_mail *drain = mail_of(mail);
 	struct services *sv = &drain->worker->sv;
 	sv->draining = true;
 	http_server_drain(sv->http);
+	hurry_polls(sv);
 	conns_drain(sv->conns, drain->spread_us);
 	free(drain);
 }

@@ -215,7 +215,8 @@ const struct conf_key conf_keys[] = {
 		.doc = "How long a long-polling request waits for something to tell."),
 	SETTING(hub, close_timeout, close_timeout_us, .type = CONF_DURATION, .min = 10 * US_MS,
 		.max = US_H, .default_text = "5s", .reloadable = true,
-		.doc = "How long the client's part of a closing WebSocket is awaited."),
+		.doc = "How long the end of a connection may take: until the client has closed its "
+		       "part of a WebSocket, or has fetched the last words by a poll."),
 	SETTING(hub, messagepack, messagepack, .type = CONF_BOOL, .default_text = "true",
 		.doc = "Whether clients may speak MessagePack; JSON they always may."),
 	SETTING(hub, messagepack_names, messagepack_names, .type = CONF_ENUM,
@@ -266,7 +267,8 @@ const struct conf_key conf_keys[] = {
 		.doc = "The longest a client may take for the head of a request."),
 	SETTING(limits, connect_timeout, connect_timeout_us, .type = CONF_DURATION,
 		.min = 100 * US_MS, .max = US_H, .default_text = "15s", .reloadable = true,
-		.doc = "How long after negotiate a client may take to connect."),
+		.doc = "How long after negotiate a client may take to connect, and one that polls "
+		       "to come again; then its connection ends."),
 
 	SETTING(control, socket, socket, .type = CONF_PATH, .min = 1, .max = SOCKET_PATH_MAX,
 		.default_text = "/run/chatd/control.sock",

@@ -283,7 +283,7 @@ test('SIGTERM: calls under way are answered, then everyone is asked to come agai
   here.later(() => daemon.exit || daemon.kill());
   const lines = await busyLines(daemon.port);
   const away = await open({ transport: 'LongPolling' }, daemon.port);
-  away.destroy(); // it has nothing to fetch but the goodbye, and never does
+  away.destroy(); // it has nothing to fetch but the goodbye, and never does: it is waited for, but not hub.close_timeout
   await sleep(100);
   const begun = Date.now();
   daemon.child.kill('SIGTERM');
@@ -291,7 +291,7 @@ test('SIGTERM: calls under way are answered, then everyone is asked to come agai
   await assertSentAway(lines, (ended, transport) => transport === 'LongPolling' || ended === GOODBYES[transport]);
   assert.deepStrictEqual(await daemon.end(), { code: 0, signal: null });
   const took = Date.now() - begun;
-  assert.ok(took < LATE_MS, `${took} ms`);
+  assert.ok(took < 4500, `${took} ms`);
   daemon.assertNoReport();
 });
 
@@ -396,7 +396,7 @@ test('clients that are killed, at whatever point, leave nothing behind', async (
   await all(async (one) => assert.strictEqual(await (await open(one)).invoke('Echo', 'well'), 'well'));
 });
 
-test('an event stream whose client goes inside of the head of its request is none', async () => {
+test('a second stream of events is refused while the first lives, and the id is over with that', async () => {
   const line = await open({ transport: 'ServerSentEvents' });
   const { response } = await RawEvents.ask(chatd.port, line.target, { token: line.token });
   assert.strictEqual(response.status, 409, 'there is one already');

@@ -214,6 +214,7 @@ static uint8_t next(struct world *w)
 	return w->at < w->end ? *w->at++ : 0;
 }
 
+/* The numbers go on, for something of the one before may still be under way. */
 static void make_id(struct world *w, unsigned id)
 {
 	struct conn_token *token = &w->ids[id];
@@ -228,11 +229,6 @@ static void make_id(struct world *w, unsigned id)
 	conn_token_user_hash(&user, token->user_hash);
 	conn_token_issue(
 		bytes_of(store->fleet_secret, sizeof(store->fleet_secret)), token, w->tokens[id]);
-	w->sent[id] = 0;
-	memset(w->seen[id], 0, sizeof(w->seen[id]));
-	for (unsigned i = 0; i < PEERS; i++) {
-		w->peers[i].last[id] = -1;
-	}
 }
 
 /* line: method and path. user: 1 is another one than the id's. */

@@ -156,6 +156,20 @@ static void last_words_are_kept_for_some_time(void **state)
 	assert_int_equal(longpoll_pool_queued(way->pool), 0);
 }
 
+static void last_words_count_until_they_are_written(void **state)
+{
+	struct way *way = *state;
+	struct peer *peer = peer_parked(way);
+	peer->slow = true;
+	way_send_fill(way, 'b', WAY_BIG);
+	way_close(way);
+	way_turn(way);
+	assert_int_equal(longpoll_pool_closing(way->pool), 1);
+	peer_read_big(way, peer);
+	assert_int_equal(longpoll_pool_closing(way->pool), 0);
+	assert_int_equal(way->ended, 0);
+}
+
 static void close_behind_an_answer_that_is_under_way(void **state)
 {
 	struct way *way = *state;
@@ -246,6 +260,7 @@ int main(void)
 		POLLS(close_without_a_poll),
 		POLLS(close_with_nothing_to_say),
 		POLLS(last_words_are_kept_for_some_time),
+		POLLS(last_words_count_until_they_are_written),
 		POLLS(close_behind_an_answer_that_is_under_way),
 		POLLS(what_nobody_fetches_may_be_dropped),
 		POLLS(who_holds_nothing_is_not_dropped),

@@ -201,7 +201,7 @@ static void draining_is_told_where_it_is_wanted(void **state)
 	for (int i = 0; i < 20; i++) {
 		way_turn(way);
 	}
-	assert_true(way->drains >= 1 && way->drains <= 2); /* at the mark, and when empty */
+	assert_int_equal(way->drains, 2); /* at the mark, and when empty */
 	assert_int_equal(ops->queued(way->transport), 0);
 	assert_int_equal(ops->stalled_since(way->transport), 0);
 }
@@ -249,6 +249,20 @@ static void posts_bring_input(void **state)
 	assert_true(reader->closed);
 }
 
+static void nothing_is_fed_behind_the_end(void **state)
+{
+	struct way *way = *state;
+	struct peer *peer = peer_open(way);
+	char body[3 * INBOX_MAX];
+	memset(body, 'a', sizeof(body));
+	(void)reader_open(way);
+	way->act = way_say_goodbye; /* at the first of three pieces */
+	peer_post_bytes(way, peer, bytes_of(body, sizeof(body)));
+	way->inbox = NULL;
+	assert_int_equal(way->payloads, 1);
+	peer_expect(peer, 200, "");
+}
+
 static void what_waits_at_the_end_is_refused(void **state)
 {
 	struct way *way = *state;
@@ -283,6 +297,7 @@ int main(void)
 		EVENTS(draining_is_told_where_it_is_wanted),
 		EVENTS(it_may_end_inside_of_draining),
 		EVENTS(posts_bring_input),
+		EVENTS(nothing_is_fed_behind_the_end),
 		EVENTS(what_waits_at_the_end_is_refused),
 	};
 	return cmocka_run_group_tests_name("sse", tests, NULL, NULL);

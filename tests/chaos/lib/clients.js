@@ -15,9 +15,10 @@ const AGAIN = new Set(['unavailable', 'busy', 'uncertain', 'storage_full', 'time
 const UNSURE = new Set(['uncertain', 'timeout', 'internal']);
 
 class Client {
-  // instances: [{port}]. rooms: [{id, epoch}]. pinned: the number of the only instance that it goes to.
-  constructor({ name, user = name, instances, rooms, random, by = 'light', pinned }) {
-    Object.assign(this, { name, user, instances, rooms, random, by, pinned });
+  // instances: [{port}]. rooms: [{id, epoch}]. over: transport and encoding. pinned: the number of the only instance
+  // that it goes to.
+  constructor({ name, user = name, instances, rooms, random, by = 'light', over, pinned }) {
+    Object.assign(this, { name, user, instances, rooms, random, by, over, pinned });
     this.journal = new Journal(name);
     this.link = null;
     this.running = true;
@@ -40,8 +41,8 @@ class Client {
   async open(instance) {
     const face = { over: false };
     const hear = (message) => !face.over && this.hear(message);
-    this.journal.note('connect', { instance, by: this.by });
-    const link = await openLink(this.instances[instance].port, this.user, hear, this.by);
+    this.journal.note('connect', { instance, by: this.by, over: this.over && this.over.name });
+    const link = await openLink(this.instances[instance].port, this.user, hear, this.by, this.over);
     if (!this.running) {
       link.destroy();
       throw new Error('too late');

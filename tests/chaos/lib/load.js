@@ -1,8 +1,9 @@
 'use strict';
 // Senders and readers over one or more instances on one store: a hot room and some quiet ones, most of the clients
-// light, some of them the real one.
+// light, some of them the real one; over every transport with every encoding.
 
 const { RawHub } = require('../../func/lib/hub');
+const { COMBINATIONS } = require('../../func/lib/combinations');
 const { eventually, within } = require('../../func/lib/util');
 const { Sender, Reader } = require('./clients');
 
@@ -74,7 +75,8 @@ class Load {
 
   add(Kind, name, rooms, rest = {}) {
     const { instances, plan } = this;
-    const client = new Kind({ name, rooms, instances, random: this.random.fork(), think: plan.think, ...rest });
+    const over = COMBINATIONS[this.clients.length % COMBINATIONS.length];
+    const client = new Kind({ name, rooms, instances, random: this.random.fork(), think: plan.think, over, ...rest });
     (client instanceof Sender ? this.senders : this.readers).push(client);
     return client;
   }
@@ -96,7 +98,7 @@ class Load {
     });
     this.add(Reader, WIDE, this.rooms, { sync: true });
     // One on each instance that says when it serves every room again.
-    this.instances.forEach((_, i) => this.add(Sender, `probe-${i}`, this.rooms, { pinned: i, think: [5, 20] }));
+    this.instances.forEach((_, i) => this.add(Sender, `probe-${i}`, this.rooms, { pinned: i, think: [5, 20], over: COMBINATIONS[0] }));
   }
 
   acknowledged() {

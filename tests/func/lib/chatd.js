@@ -221,11 +221,13 @@ class Chatd {
     }
   }
 
-  // A value of its GET /metrics; CHATD_METRICS_LISTEN must be set.
+  // A value of its GET /metrics, whatever its labels are; CHATD_METRICS_LISTEN must be set.
   async metric(name) {
     const [, address] = /metrics=(\S+)/.exec(this.log);
     const text = await (await fetch(`http://${address}/metrics`)).text();
-    return Number(new RegExp(`^chatd_${name} (\\d+)$`, 'm').exec(text)[1]);
+    const rows = [...text.matchAll(new RegExp(`^chatd_${name}(?:\\{[^}]*\\})? (\\d+)$`, 'gm'))];
+    assert.notStrictEqual(rows.length, 0, `no metric ${name}`);
+    return rows.reduce((sum, [, value]) => sum + Number(value), 0);
   }
 
   chatctl(args, options = {}) {

@@ -110,8 +110,8 @@ class RawHub {
 // A HubConnection of the real client, not yet started, with every event it hears in .heard[name]. protocol: json unless
 // said; http: further options of withUrl().
 function realClient(url, options = {}) {
-  const { user, token = () => userToken(user), skipNegotiation = false, reconnect, transport, protocol, http } = options;
-  return listening(built(url, { accessTokenFactory: token, skipNegotiation, transport, ...http }, { reconnect, protocol }));
+  const { user, token = () => userToken(user), skipNegotiation = false, transport, http } = options;
+  return listening(built(url, { accessTokenFactory: token, skipNegotiation, transport, ...http }, options));
 }
 
 function built(url, options, { reconnect, protocol }) {

@@ -33,6 +33,8 @@ class Line {
     this.greeted = false;
     this.calls = 0;
     this.ended = null;
+    this.onEvent = null; // instead of keeping events
+    this.posting = Promise.resolve();
   }
 
   // transport: as negotiate names it. hands: false leaves the handshake out. polls: false leaves polling to the test.
@@ -58,6 +60,10 @@ class Line {
       return;
     }
     this.ended = event.ended || null;
+    if (this.onEvent) {
+      this.onEvent(event);
+      return;
+    }
     this.events.push({ ...event, at: Date.now() });
     const waiting = this.waiting;
     this.waiting = [];
@@ -136,11 +142,39 @@ class Line {
     return request(this.port, method, this.target, { token: this.token, ...options });
   }
 
-  async post(bytes) {
-    const { status, body } = await this.ask('POST', { body: bytes });
+  // One behind the other, so that they are taken in order.
+  post(bytes) {
+    const posted = this.posting.then(() => this.postNow(bytes));
+    this.posting = posted.catch(() => {});
+    return posted;
+  }
+
+  async postNow(bytes) {
+    if (!this.poster || this.poster.ended) {
+      this.poster = await RawConnection.connect(this.port);
+    }
+    const { poster } = this;
+    if (this.destroyed) {
+      poster.destroy();
+      throw new Error('the line was destroyed');
+    }
+    poster.write(requestBytes('POST', this.target, { host: `127.0.0.1:${this.port}`, token: this.token, body: bytes }));
+    const { status, headers, body } = await poster.readResponse({ timeout: 30000 });
+    if (headers.connection === 'close') {
+      poster.destroy();
+      this.poster = null;
+    }
     if (status !== 200) {
       throw new Error(`POST: ${status} ${body}`);
     }
+  }
+
+  destroy(options) {
+    this.destroyed = true;
+    if (this.poster) {
+      this.poster.destroy(options);
+    }
+    this.drop(options);
   }
 }
 
@@ -164,7 +198,7 @@ class WebSocketLine extends Line {
     this.socket.connection.socket.pause();
   }
 
-  destroy(options) {
+  drop(options) {
     this.socket.destroy(options);
   }
 }
@@ -200,7 +234,7 @@ class EventsLine extends Line {
     this.stream.connection.socket.pause();
   }
 
-  destroy(options) {
+  drop(options) {
     this.stream.destroy(options);
   }
 }
@@ -255,7 +289,7 @@ class PollLine extends Line {
     this.connection.socket.pause();
   }
 
-  destroy(options) {
+  drop(options) {
     this.polling = false;
     if (this.connection) {
       this.connection.destroy(options);

@@ -57,16 +57,24 @@ const UNKNOWN_METHOD =
   '{"type":3,"invocationId":"1","error":"Failed to invoke \'NoSuchMethod\' due to an error on the server. ' +
   'HubException: Method does not exist."}';
 const SECOND_UNKNOWN_METHOD = UNKNOWN_METHOD.replace('"1"', '"2"');
-const READER_FAILED = /^Connection closed with an error\. InvalidDataException: /;
+const CLOSED_BY_READER = [
+  { type: 7, error: /^Connection closed with an error\. InvalidDataException: /, allowReconnect: true },
+  { close: 1000, reason: '' },
+  { then: 'TCP end' },
+];
 const ERROR_OF_NAN = (detail) =>
   `{"type":3,"invocationId":"1","error":"An unexpected error occurred invoking 'Nan' on the server.${detail}"}`;
 const ASKED = ['{"type":1,"invocationId":"s<counter>","target":"Ask","arguments":[]}'];
-const FAILED_ASK = (text) =>
-  new RegExp(`^An unexpected error occurred invoking 'AskBack' on the server\\. HubException: ${text}`);
+const FAILED_ASK = (text) => ({
+  type: 3,
+  invocationId: '1',
+  error: new RegExp(`^An unexpected error occurred invoking 'AskBack' on the server\\. HubException: ${text}`),
+});
 
 // got: what comes instead of the n-th recorded "got"; the last one named ends the case unless goOn is set; first: steps
-// that chatd needs before anything is sent; byInvocation: order counts only within each invocation. In objects a RegExp stands for
-// the texts that it matches, an array in `status` for the statuses allowed; anyOf: lists that are as good as each other.
+// that chatd needs before anything is sent; byInvocation: order counts only within each invocation; anyOf: lists that
+// are as good as each other. In objects a RegExp stands for the texts that it matches, an array in `status` for the
+// statuses allowed.
 const BETTER = {
   'negotiate/preflight': { why: 'no policy answers it', got: { 0: { status: [401, 405] } } },
   'negotiate/double-slash': { why: 'with a body that says so', got: { 0: { status: 404 } } },
@@ -145,11 +153,7 @@ const BETTER = {
   'hub/detailed-empty-record': {
     why: "the JSON reader's own text",
     got: {
-      0: [
-        { type: 7, error: READER_FAILED, allowReconnect: true },
-        { close: 1000, reason: '' },
-        { then: 'TCP end' },
-      ],
+      0: CLOSED_BY_READER,
     },
   },
   'own/history': {
@@ -167,15 +171,15 @@ const BETTER = {
   },
   'own/bind-double-big': {
     why: 'a number that no double holds is malformed where it is read',
-    got: { 0: [{ type: 7, error: READER_FAILED, allowReconnect: true }, { close: 1000, reason: '' }, { then: 'TCP end' }] },
+    got: { 0: CLOSED_BY_READER },
   },
   'own/ask-wrong-type': {
     why: "the JSON reader's own text",
-    got: { 0: ASKED, 1: [{ type: 3, invocationId: '1', error: FAILED_ASK('Error trying to deserialize result to String\\. ') }] },
+    got: { 0: ASKED, 1: [FAILED_ASK('Error trying to deserialize result to String\\. ')] },
   },
   'own/ask-bare': {
     why: 'says what is missing instead of the name of an exception',
-    got: { 0: ASKED, 1: [{ type: 3, invocationId: '1', error: FAILED_ASK("Client didn't provide a result\\.$") }] },
+    got: { 0: ASKED, 1: [FAILED_ASK("Client didn't provide a result\\.$")] },
   },
   'own/upload-same-id': {
     why: 'the second call is refused, the first goes on',
@@ -229,7 +233,7 @@ const SERVERS = {
   'own fast': { settings: FAST, own: true },
 };
 const NEEDS_ASSISTANT =
-  /^(hub\/(stream|plain-of-stream|stream-cancel-twice|stream-duplicate|call-beside-stream|two-streams)|(poll|sse)\/stream)$/;
+  /^(hub\/((plain-of-)?stream|stream-(cancel-twice|duplicate)|call-beside-stream|two-streams)|(poll|sse)\/stream)$/;
 
 function serverOf(name, { server = 'default' }) {
   if (name.endsWith('/messagepack') || name.endsWith('/messagepack-handshake')) {

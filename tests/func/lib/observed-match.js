@@ -147,9 +147,8 @@ function bodyMatches(wanted, actual) {
   }
   const expected = recordsOf(text);
   const came = wanted.includes(ITEMS) ? foldItems(recordsOf(actual)) : recordsOf(actual);
-  return (
-    actual.endsWith(RS) && expected.length === came.length && expected.every((record, i) => recordMatches(record, came[i]))
-  );
+  const isWhole = actual.endsWith(RS) && expected.length === came.length;
+  return isWhole && expected.every((record, i) => recordMatches(record, came[i]));
 }
 
 // "data: …␞\r\n\r\n" as it stands in the recording, which sometimes leaves the end away: the records in it.
@@ -194,7 +193,11 @@ function negotiateMatches(wanted, actual) {
   return matches(expected, answer) && distinct;
 }
 
-const NO_CACHE = { 'cache-control': 'no-cache, no-store', pragma: 'no-cache', expires: 'Thu, 01 Jan 1970 00:00:00 GMT' };
+const NO_CACHE = {
+  'cache-control': 'no-cache, no-store',
+  pragma: 'no-cache',
+  expires: 'Thu, 01 Jan 1970 00:00:00 GMT',
+};
 
 function responseMatches(wanted, response) {
   const { headers, body } = response;

@@ -283,7 +283,8 @@ class Played {
     if (!body.includes('<items>')) {
       return;
     }
-    while (!match.bodyMatches(body, response.body) && match.recordsOf(response.body).every((text) => !isCompletion(text))) {
+    const isOver = () => match.recordsOf(response.body).some(isCompletion);
+    while (!match.bodyMatches(body, response.body) && !isOver()) {
       const next = await request(this.port, 'GET', `/chathub?id=${this.id}`, { token: this.tokens['<jwt>'] });
       assert.strictEqual(next.status, 200);
       response.body += next.body;
@@ -433,7 +434,8 @@ class Played {
 
 // What the recording calls "do".
 const ACTS = [
-  [/^(?:nothing for|silence for|listen for|wait) ([\d.]+) (s|ms)$/, (_, [, count, unit]) => sleep(Number(count) * (unit === 's' ? 1000 : 1))],
+  [/^(?:nothing for|silence for|listen for|wait) ([\d.]+) (s|ms)$/, (_, [, count, unit]) =>
+    sleep(Number(count) * (unit === 's' ? 1000 : 1))],
   [/^the first ([\d.]+) s, then the rest$/, (played, [, count]) => {
     played.until = played.clock + Number(count) * 1000;
   }],

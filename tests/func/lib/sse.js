@@ -20,7 +20,8 @@ class RawEvents {
   static async ask(port, target, { token, headers = {}, timeout = 10000 } = {}) {
     const connection = await RawConnection.connect(port);
     const host = `127.0.0.1:${port}`;
-    connection.write(requestBytes('GET', target, { host, token, headers: { Accept: 'text/event-stream', ...headers } }));
+    const all = { Accept: 'text/event-stream', ...headers };
+    connection.write(requestBytes('GET', target, { host, token, headers: all }));
     return RawEvents.answer(connection, timeout);
   }
 
