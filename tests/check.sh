@@ -199,7 +199,8 @@ part_tsan() {
   # shellcheck disable=SC2086 # a list of words
   unit tsan $tests
   CHATD_BIN=$OUT/tsan/chatd CHATCTL_BIN=$OUT/tsan/chatctl CHATD_BIN_PREFIX=$fixed_layout \
-    live 'functional smoke (tsan)' node tests/func/run.js tests/func/smoke.test.js tests/func/rooms.test.js
+    live 'functional smoke (tsan)' node tests/func/run.js tests/func/smoke.test.js tests/func/rooms.test.js \
+    tests/func/transports_raw.test.js
   CHATD_TEST_STORE=postgres CHATD_BIN=$OUT/tsan/chatd CHATCTL_BIN=$OUT/tsan/chatctl CHATD_BIN_PREFIX=$fixed_layout \
     live 'functional smoke (tsan, PostgreSQL)' node tests/func/run.js tests/func/smoke.test.js
 }

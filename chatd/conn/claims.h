@@ -52,7 +52,7 @@ void claims_end(struct services *sv, unsigned worker, const struct uuid *id, uin
 struct claim *claims_find(struct claims *claims, const struct uuid *id);
 /* One that claims_find() did not find: POSTs wait for keep_us for a transport. */
 struct claim *claims_wait(struct claims *claims, const struct uuid *id, uint64_t keep_us);
-/* A POST with so many bytes of body comes to wait in a claim in CLAIM_WAITING. */
+/* So many bytes of bodies have come to wait in a claim in CLAIM_WAITING. */
 void claims_hold(struct claims *claims, struct claim *claim, size_t len);
 /* Bytes of all that waits on this worker for transports, and what it costs to keep account of it.
  */

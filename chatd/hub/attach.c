@@ -47,6 +47,13 @@ static struct conn *start(struct services *sv, struct transport *transport,
 	return conn;
 }
 
+/* A place for one more connection; else it was answered. */
+static bool may_start(struct services *sv, struct http_exchange *exchange)
+{
+	return !admission_is_draining(sv, exchange) && !admission_is_early(sv, exchange, true) &&
+	       admission_enter(sv, exchange);
+}
+
 static void refuse_id(struct http_exchange *exchange, const struct claim *claim, const char *extra)
 {
 	if (claim == NULL || claim->state == CLAIM_ENDED) {
@@ -97,7 +104,7 @@ void attach_events(struct services *sv, struct http_exchange *exchange, struct p
 		http_respond(exchange, 409, "text/plain", NULL, BYTES_NONE);
 	} else if (!is_free(sv, claim, &token)) {
 		refuse_id(exchange, claim, NULL);
-	} else if (!admission_is_draining(sv, exchange) && admission_enter(sv, exchange)) {
+	} else if (may_start(sv, exchange)) {
 		start_events(sv, exchange, principal, &token, claim);
 	}
 }
@@ -156,7 +163,7 @@ void attach_poll(struct services *sv, struct http_exchange *exchange, struct pri
 		longpoll_take(claim->transport, exchange);
 	} else if (!is_free(sv, claim, &token)) {
 		refuse_id(exchange, claim, LONGPOLL_HEADERS);
-	} else if (!admission_is_draining(sv, exchange) && admission_enter(sv, exchange)) {
+	} else if (may_start(sv, exchange)) {
 		start_polls(sv, exchange, principal, &token, claim);
 	}
 }
@@ -242,8 +249,10 @@ static void keep_early(struct services *sv, struct http_exchange *exchange,
 	if (claim == NULL) {
 		claim = claims_wait(sv->claims, &token->id, sv->conf->limits.connect_timeout_us);
 	}
-	claims_hold(sv->claims, claim, exchange->body.len);
+	/* It may be refused there. */
+	size_t before = inbox_held(claim->waiting);
 	inbox_take(claim->waiting, exchange);
+	claims_hold(sv->claims, claim, inbox_held(claim->waiting) - before);
 }
 
 static void post_to(struct services *sv, struct http_exchange *exchange,

@@ -145,9 +145,14 @@ void inbox_inherit(struct inbox *inbox, struct inbox *from)
 	from->posted = 0;
 }
 
+size_t inbox_held(const struct inbox *inbox)
+{
+	return inbox->buffer.len - inbox->used + inbox->posted;
+}
+
 static bool fits_buffer(const struct inbox *inbox, struct bytes body)
 {
-	return list_empty(&inbox->posts) && inbox->buffer.len - inbox->used + body.len <= INBOX_MAX;
+	return list_empty(&inbox->posts) && inbox_held(inbox) + body.len <= INBOX_MAX;
 }
 
 /* Bodies count in what all requests may hold together: one connection may not hold it all. */

@@ -44,6 +44,8 @@ void inbox_resume(struct inbox *inbox);
 /* The connection has ended: nobody is fed any more, what waits is answered 404. Safe inside of
  * feeding: the body that is being fed counts as taken (413 where transport->too_large). */
 void inbox_end(struct inbox *inbox);
+/* Bytes that wait. */
+size_t inbox_held(const struct inbox *inbox);
 /* Moves all that waits to out, and answers it: the bytes go elsewhere. */
 void inbox_drain(struct inbox *inbox, struct buf *out);
 

@@ -224,6 +224,35 @@ test('upgrades of what was negotiated are bounded too', async () => {
   await daemon.stop();
 });
 
+test('event streams and first polls are bounded too, later polls are not', async () => {
+  const socket = path.join(scratchDir('rates-'), 'chatd.sock');
+  const daemon = await start({
+    CHATD_LIMITS_ADDRESS_CONNECTS: 2,
+    CHATD_SERVER_LISTEN: `127.0.0.1:0,unix:${socket}`,
+  });
+  const token = userToken('alice');
+  const ids = [];
+  for (let i = 0; i < 8; i++) {
+    const { body } = await request(socket, 'POST', NEGOTIATE, { token, host: 'test' });
+    ids.push(JSON.parse(body).connectionToken);
+  }
+  const poll = (id) => request(daemon.port, 'GET', `/chathub?id=${encodeURIComponent(id)}`, { token });
+  const statuses = [];
+  for (let i = 0; i < ids.length && !statuses.includes(429); i++) {
+    statuses.push((await poll(ids[i])).status);
+  }
+  assert.ok(statuses.length > 4 && statuses.slice(0, -1).every((status) => status === 200), `${statuses}`);
+  assert.strictEqual(statuses.at(-1), 429);
+  const headers = { Accept: 'text/event-stream' };
+  const events = await request(daemon.port, 'GET', `/chathub?id=${ids.at(-1)}`, { token, headers });
+  assert.strictEqual(events.status, 429);
+  for (let i = 0; i < 10; i++) {
+    const { status } = await request(daemon.port, 'DELETE', `/chathub?id=${ids[0]}`, { token });
+    assert.strictEqual(status, i === 0 ? 202 : 404);
+  }
+  await daemon.stop();
+});
+
 test('max_connections counts the connections of all workers', async () => {
   const daemon = await start({ CHATD_SERVER_MAX_CONNECTIONS: 5, CHATD_SERVER_WORKERS: 2 });
   const hubs = [];

@@ -18,7 +18,7 @@ const { sleep, eventually } = require('./lib/util');
 const CHATD_OWN = path.join(path.dirname(CHATD), 'chatd-own');
 const KEEPALIVE_MS = 200;
 const CLIENT_TIMEOUT_MS = 900;
-const HANDSHAKE_MS = 600;
+const HANDSHAKE_MS = 1500;
 const POLL_MS = 400;
 const AWAY_MS = 1500;
 // A machine that is busy may be late, but nothing may be early.
@@ -119,7 +119,8 @@ test('pings come by the clock over sockets and events, whatever else is sent; po
   }));
 
 const PADDED = { type: 1, target: 'None', arguments: ['x'.repeat(9000)], headers: {}, streamIds: [] };
-const LIVES = {
+// What is no whole message.
+const DIES = {
   silence: null,
   'parts of a message': (line) => {
     const bytes = line.codec.write(PADDED);
@@ -129,8 +130,10 @@ const LIVES = {
 
 test('who has pinged once is timed out by the silence of whole messages, but not over polls', () =>
   all(async (one) => {
-    await Promise.all(
-      Object.entries(LIVES).map(async ([what, make]) => {
+    const lively = await open(one);
+    const stopPings = beating(lively, () => lively.send(PING));
+    const dies = Promise.all(
+      Object.entries(DIES).map(async ([what, make]) => {
         const line = await open(one);
         await line.send(PING);
         const stop = make ? beating(line, make(line)) : () => {};
@@ -143,15 +146,13 @@ test('who has pinged once is timed out by the silence of whole messages, but not
         assertTook(await assertCloses(line, one, FAILED).finally(stop), CLIENT_TIMEOUT_MS - 100, `${one.name}: ${what}`);
       }),
     );
-    const lively = await open(one);
-    const stop = beating(lively, () => lively.send(PING));
-    await sleep(2.5 * CLIENT_TIMEOUT_MS);
-    stop();
+    await Promise.all([dies, sleep(2.5 * CLIENT_TIMEOUT_MS)]);
+    stopPings();
     assert.ok(lively.events.every(({ message }) => message && message.type === PING.type), one.name);
   }));
 
 test('a poll is answered empty when its time is over; who does not poll again is gone', async () => {
-  for (const { encoding } of COMBINATIONS.filter(({ transport }) => transport === 'LongPolling')) {
+  const absent = async ({ encoding }) => {
     const line = await open({ transport: 'LongPolling', encoding, polls: false, hands: false });
     await line.write(Buffer.from(`{"protocol":"${encoding}","version":1}${RS}`));
     assert.strictEqual((await line.poll()).body.toString(), `{}${RS}`);
@@ -172,7 +173,8 @@ test('a poll is answered empty when its time is over; who does not poll again is
     stop();
     assertTook(Date.now() - begun, AWAY_MS - 100, 'the absence');
     await assertGone(line, { transport: 'LongPolling', name: encoding });
-  }
+  };
+  await Promise.all(COMBINATIONS.filter(({ transport }) => transport === 'LongPolling').map(absent));
 });
 
 test('a token that expires ends the connection; a newer one, of the hub or of a poll, prolongs it', () =>

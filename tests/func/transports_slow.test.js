@@ -54,6 +54,7 @@ test('events and polls that nobody reads: closed as slow, memory bounded, the ot
   while (slow() - before.slow < lazy.length && sent < 600) {
     await quick[0].invoke('SendMessage', roomId, 'x'.repeat(30000));
     sent++;
+    await eventually(() => quick.every((line) => line.messages().length >= sent), { every: 2 });
   }
   assert.strictEqual(slow() - before.slow, lazy.length);
   assert.ok(residentMib(chatd) - before.memory < 120, `${residentMib(chatd) - before.memory} MiB`);
@@ -191,6 +192,26 @@ test('POSTs that wait for a transport that never comes are forgotten, and bounde
   assert.ok(taken > 0 && taken * body.length <= 2 * 65536 && lost > 0, `${taken} taken`);
   assert.strictEqual((await line.ask('GET')).status, 404, 'its time is over');
   open.forEach((connection) => connection.destroy());
+});
+
+test('a POST that finds no room before the transport counts for nothing', async () => {
+  const daemon = await new Chatd({
+    settings: { ...NO_RATES, CHATD_SERVER_WORKERS: 1, CHATD_LIMITS_SEND_MEMORY: '32MiB' }, // 4 MiB of it may wait
+  }).start();
+  here.later(() => daemon.exit || daemon.kill());
+  const token = userToken(fresh('alice'));
+  const line = async () => new RawLine(daemon.port, { token, id: await idOn(daemon.port, token) });
+  const [full, other] = [await line(), await line()];
+  const first = await RawConnection.connect(daemon.port);
+  first.write(full.bytes('POST', { body: 'x'.repeat(1000000) }));
+  const body = 'x'.repeat(60000);
+  await eventually(async () => (await full.post(body)).status === 503, { what: 'it has room' });
+  for (let i = 0; i < 60; i++) {
+    assert.strictEqual((await full.post(body)).status, 503);
+  }
+  assert.strictEqual((await other.post(body)).status, 200);
+  first.destroy();
+  await daemon.stop();
 });
 
 test('max_connections counts events and polls as sockets, and their places come free', async () => {
