@@ -86,12 +86,18 @@ static void mark_uncertain(struct call *call)
 
 /* ---- permits ---- */
 
+/* Streams take none, and who reads an upload neither, as in ASP.NET Core: a call that waited for its
+ * permit behind it would keep the items from being read that it waits for. */
+static bool takes_permit(const struct call *call)
+{
+	return !call->method->streams && call->method->upload_count == 0;
+}
+
 /* Messages to the room of those under way ride along on their permit; other calls wait until all of
- * them have ended. Those that ended behind a slow one count: their answers are kept for it. Streams
- * take no permit. */
+ * them have ended. Those that ended behind a slow one count: their answers are kept for it. */
 static bool may_run(const struct conn *conn, const struct call *call)
 {
-	if (conn->state != CONN_OPEN || call->method->streams) {
+	if (conn->state != CONN_OPEN || !takes_permit(call)) {
 		return conn->state == CONN_OPEN;
 	}
 	unsigned permits = 0;
@@ -99,7 +105,7 @@ static bool may_run(const struct conn *conn, const struct call *call)
 	LIST_FOREACH (&conn->calls, node) {
 		const struct call *other = CONTAINER_OF(node, const struct call, node);
 		row += same_row(other, call) ? 1 : 0;
-		permits += other->beside ? 0 : 1;
+		permits += other->beside || !takes_permit(other) ? 0 : 1;
 	}
 	if (row > 0 && row == permits) {
 		return row < ORDERED_MAX;

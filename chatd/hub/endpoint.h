@@ -1,5 +1,5 @@
-/* The hub's two HTTP routes: PATH/negotiate, and PATH itself for transports (ASP.NET Core SignalR's
- * TransportProtocols.md). */
+/* The hub's HTTP routes: PATH/negotiate, PATH/refresh, and PATH itself for transports (ASP.NET Core
+ * SignalR's TransportProtocols.md). */
 #ifndef CHATD_HUB_ENDPOINT_H
 #define CHATD_HUB_ENDPOINT_H
 

@@ -44,9 +44,20 @@ static void on_room(struct upload *upload)
 	conn_release(conn);
 }
 
+/* Of calls that run, ended or not: these calls take no permit, so that this is their bound. */
+static size_t count_running(const struct conn *conn)
+{
+	size_t count = 0;
+	LIST_FOREACH (&conn->calls, node) {
+		count += CONTAINER_OF(node, const struct call, node)->method->upload_count;
+	}
+	return count;
+}
+
 const char *uploads_open(struct call *call)
 {
 	struct conn *conn = call->conn;
+	const size_t running = count_running(conn);
 	LIST_FOREACH (&call->op->uploads, node) {
 		struct upload *upload = CONTAINER_OF(node, struct upload, in_op);
 		size_t count;
@@ -55,7 +66,7 @@ const char *uploads_open(struct call *call)
 				"HubException: Stream ID '%.*s' is already in use.",
 				BYTES_ARG(upload->id));
 		}
-		if (count >= UPLOADS_MAX) {
+		if (count >= UPLOADS_MAX || running >= UPLOADS_MAX) {
 			return arena_printf(call->op->arena,
 				"HubException: %s: at most %d upload streams may run at once",
 				err_code(ERR_BUSY), UPLOADS_MAX);

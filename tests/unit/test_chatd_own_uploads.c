@@ -126,8 +126,8 @@ static void a_running_id_is_refused(void **state)
 	own_expect(f, OWN_RESULT("1", "3"), NULL);
 }
 
-/* With one permit the second waits, and the id is free when its turn comes. */
-static void an_id_is_free_when_the_turn_comes(void **state)
+/* They take no permit; the id is free when the stream has ended, though its method runs on. */
+static void an_id_is_free_when_its_stream_has_ended(void **state)
 {
 	struct own_fixture *f = *state;
 	own_upload(f, "1", "SumSlowly", "50", "'9'");
@@ -136,13 +136,55 @@ static void an_id_is_free_when_the_turn_comes(void **state)
 	own_upload(f, "2", "Sum", "", "'9'");
 	say_item(f, "9", "4");
 	say_end(f, "9");
-	own_expect(f, NULL);
+	own_expect(f, OWN_RESULT("2", "4"), NULL);
 	hub_sleep(&f->hub, 100000);
-	own_expect(f, OWN_RESULT("1", "3"), OWN_RESULT("2", "4"), NULL);
+	own_expect(f, OWN_RESULT("1", "3"), NULL);
 }
 
-/* A call that waits for its permit goes with its streams. */
-static void the_end_of_one_that_waits(void **state)
+/* Else the items behind a call that waits for its permit would never be read. */
+static void calls_go_on_beside_an_upload(void **state)
+{
+	struct own_fixture *f = *state;
+	own_upload(f, "1", "Sum", "", "'9'");
+	own_call(f, "2", "Void", "");
+	own_expect(f, OWN_RESULT("2", "null"), NULL);
+	own_call(f, "3", "Slow", "50");
+	own_upload(f, "4", "Sum", "", "'10'");
+	own_call(f, "5", "Void", "");
+	say_item(f, "9", "2");
+	say_end(f, "9");
+	own_expect(f, NULL);
+	hub_sleep(&f->hub, 100000);
+	own_expect(f, OWN_RESULT("3", "null"), OWN_RESULT("5", "null"), OWN_RESULT("1", "2"), NULL);
+	say_end(f, "10");
+	own_expect(f, OWN_RESULT("4", "0"), NULL);
+}
+
+/* Methods that run on when their streams have ended are bounded as well. */
+static void so_many_calls_may_run(void **state)
+{
+	struct own_fixture *f = *state;
+	char id[32];
+	for (int i = 0; i < UPLOADS_MAX; i++) {
+		snprintf(id, sizeof(id), "'u%d'", i);
+		own_upload(f, "1", "Ignore", "50", id);
+		snprintf(id, sizeof(id), "u%d", i);
+		say_end(f, id);
+	}
+	own_upload(f, "x", "Ignore", "50", "'ux'");
+	own_expect(f,
+		OWN_ERROR("x", OWN_UNEXPECTED("Ignore") " HubException: busy: at most 16 upload "
+							"streams may run at once"),
+		NULL);
+	hub_sleep(&f->hub, 100000);
+	client_skip(f->alice);
+	assert_int_equal(op_list_count(f->hub.sv[0].ops), 0);
+	own_upload(f, "2", "Ignore", "1", "'ux'");
+	hub_sleep(&f->hub, 10000);
+	own_expect(f, OWN_RESULT("2", "null"), NULL);
+}
+
+static void the_client_goes_while_two_run(void **state)
 {
 	struct own_fixture *f = *state;
 	own_upload(f, "1", "SumSlowly", "50", "'9'");
@@ -291,8 +333,10 @@ int main(void)
 		TEST(streams_break),
 		TEST(so_many_streams_as_the_method_has),
 		TWO(a_running_id_is_refused),
-		TEST(an_id_is_free_when_the_turn_comes),
-		TEST(the_end_of_one_that_waits),
+		TEST(an_id_is_free_when_its_stream_has_ended),
+		TEST(calls_go_on_beside_an_upload),
+		TEST(so_many_calls_may_run),
+		TEST(the_client_goes_while_two_run),
 		TEST(a_full_stream_stops_the_reading),
 		TEST(thousands_of_items),
 		TEST(the_method_ends_before_its_stream),

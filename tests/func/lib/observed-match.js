@@ -99,6 +99,22 @@ function isSameItems(before, record) {
   return stream !== undefined && before !== undefined && streamOfItem(before) === stream;
 }
 
+// Whether a list that speaks of the items of that stream means this one too. Where it does so once it means all until the
+// stream's end: the next item may come between any two records.
+function isFurtherItem(wanted, seen, record) {
+  const stream = streamOfItem(record);
+  if (stream === undefined) {
+    return false;
+  }
+  const records = seen.map(recordOf);
+  const ofStream = (text) => typeof text === 'string' && parseRecord(text).invocationId === stream;
+  if (wanted.filter((item) => speaksOfItems([item]) && ofStream(item)).length > 1) {
+    return isSameItems(records[records.length - 1], record);
+  }
+  const mine = records.filter(ofStream);
+  return mine.length > 0 && mine.every((earlier) => isSameItems(earlier, record));
+}
+
 // The records of which each further item of a stream is left out.
 function foldItems(records) {
   return records.reduce((kept, record) => {
@@ -225,4 +241,4 @@ function responseMatches(wanted, response) {
   });
 }
 
-module.exports = { listMatches, responseMatches, sseMatches, bodyMatches, isSameItems, speaksOfItems, recordsOf };
+module.exports = { listMatches, responseMatches, sseMatches, bodyMatches, isFurtherItem, speaksOfItems, recordsOf };

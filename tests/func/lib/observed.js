@@ -346,8 +346,7 @@ class Played {
     const keep = (event) => (wantsPings || !isPing(event)) && (wantsPongs || event.pong === undefined);
     const seen = [];
     const take = (event) => {
-      const last = seen[seen.length - 1];
-      if (!folds || last === undefined || !match.isSameItems(last.record, event.record)) {
+      if (!folds || !match.isFurtherItem(wanted, seen, event.record)) {
         seen.push(event);
       }
     };
