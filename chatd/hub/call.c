@@ -86,8 +86,8 @@ static void mark_uncertain(struct call *call)
 
 /* ---- permits ---- */
 
-/* Streams take none, and who reads an upload neither, as in ASP.NET Core: a call that waited for its
- * permit behind it would keep the items from being read that it waits for. */
+/* Streams take none, and who reads an upload neither, as in ASP.NET Core: a call that waited for
+ * its permit behind it would keep the items from being read that it waits for. */
 static bool takes_permit(const struct call *call)
 {
 	return !call->method->streams && call->method->upload_count == 0;
