@@ -164,8 +164,10 @@ part_func() {
 }
 
 # Files whose daemons would be the same over any store: those of db, instances and waiting name their stores themselves,
-# the others talk to no daemon but to what stands for one, or to one that is stopped.
+# the first of the others talk to no daemon but to what stands for one, or to one that is stopped, and what the rest is
+# about lies in front of the rooms (half_open also has a network of its own, without the database).
 any_store='db db_* instances waiting chat_client_hub chatctl verbs verbs_away'
+any_store="$any_store autobahn codec half_open transports_raw ws_*"
 
 is_any_store() {
   for pattern in $any_store; do

@@ -72,6 +72,8 @@ struct conn {
 	unsigned stalled_streams; /* the hub's: those that wait for room in the send queue */
 	uint64_t opened_us, last_received_us, last_ping_us;
 	uint64_t hold_until_us; /* restored rooms go live then; 0: they are, or there are none */
+	unsigned naming; /* calls under way that will say from where on they read a room: until
+			    then the hold is not over */
 	enum conn_state state;
 	bool client_pings; /* its first Ping armed the client time-out */
 	bool held; /* input waits for conn_release() */

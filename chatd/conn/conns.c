@@ -182,7 +182,7 @@ static void conns_let_go(struct conns *conns, struct conn *conn, uint64_t now)
 
 static void conns_hold_over(struct conns *conns, struct conn *conn, uint64_t now)
 {
-	if (conn->hold_until_us != 0 && now >= conn->hold_until_us) {
+	if (conn->hold_until_us != 0 && now >= conn->hold_until_us && conn->naming == 0) {
 		conn->hold_until_us = 0;
 		conns->on_hold_over(conn);
 	}

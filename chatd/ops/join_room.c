@@ -15,13 +15,30 @@ struct join_room {
 	struct op *op;
 	struct attach_result result;
 	bool made; /* the room was made by this call */
+	bool naming; /* counted in conn->naming */
 };
+
+static void naming_begins(struct op *op)
+{
+	((struct join_room *)op->state)->naming = true;
+	((struct conn *)op->connection)->naming++;
+}
+
+static void naming_is_over(struct op *op)
+{
+	struct join_room *state = op->state;
+	if (state->naming && op->connection != NULL) {
+		((struct conn *)op->connection)->naming--;
+	}
+	state->naming = false;
+}
 
 static int find(struct op *op)
 {
 	struct join_room *state = op->state;
 	const struct join_room_params *params = op->params;
 	state->op = op;
+	naming_begins(op);
 	return access_find(op, &state->access, params->room);
 }
 
@@ -107,6 +124,7 @@ static int enter(struct op *op)
 {
 	struct join_room *state = op->state;
 	int err = op_error(op);
+	naming_is_over(op);
 	if (err == ERR_NOT_FOUND) {
 		return access_not_found(op);
 	}
@@ -168,6 +186,7 @@ const struct op_def op_join_room = {
 	.name = "join_room",
 	.steps = steps,
 	.state_size = sizeof(struct join_room),
+	.release = naming_is_over,
 	.params_size = sizeof(struct join_room_params),
 	.needs = OP_USER | OP_CONNECTION,
 	.doc = "Become a member of a room, and catch up from a number.",

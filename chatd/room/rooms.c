@@ -126,6 +126,12 @@ void rooms_drop(struct conn *conn)
 	}
 }
 
+static void hold(struct conn *conn)
+{
+	conn->hold_until_us =
+		loop_now_us(conn->sv->loop) + conn->sv->conf->hub.restore_hold_us;
+}
+
 void rooms_restore(struct conn *conn, const struct room_row *rooms, size_t count)
 {
 	bool none = list_empty(&conn->rooms); /* else some were joined meanwhile */
@@ -137,8 +143,7 @@ void rooms_restore(struct conn *conn, const struct room_row *rooms, size_t count
 		}
 	}
 	if (!list_empty(&conn->rooms)) {
-		conn->hold_until_us =
-			loop_now_us(conn->sv->loop) + conn->sv->conf->hub.restore_hold_us;
+		hold(conn);
 	}
 }
 
@@ -341,6 +346,18 @@ static void send_one(struct conn *conn, struct outmsg *msg)
 	outmsg_local_done(&local);
 }
 
+/* Another device joined. Where the client could not name rooms yet, or is just naming one, it has
+ * the first word about where it begins, as with those that are restored. */
+static void bind_one(struct conn *conn, const struct room_event *event)
+{
+	bool held = conn->state == CONN_OPENING || conn->naming > 0;
+	rooms_enter(conn, &event->info, held);
+	if (held && conn->state == CONN_OPEN && conn->hold_until_us == 0) {
+		hold(conn);
+	}
+	send_one(conn, event->msg);
+}
+
 static void on_bound(struct rooms *rooms, const struct room_event *event)
 {
 	struct conn_user *user = conns_user(rooms->sv->conns, &event->user);
@@ -351,8 +368,7 @@ static void on_bound(struct rooms *rooms, const struct room_event *event)
 		struct conn *conn = CONTAINER_OF(node, struct conn, in_user);
 		bool ready = conn->state == CONN_OPEN || conn->state == CONN_OPENING;
 		if (ready && !uuid_eq(&conn->id, &event->except)) {
-			rooms_enter(conn, &event->info, false);
-			send_one(conn, event->msg);
+			bind_one(conn, event);
 		}
 	}
 }

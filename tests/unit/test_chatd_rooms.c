@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -278,6 +279,73 @@ static void all_devices_get_everything(void **state)
 	room_expect_range(devices[3], &f->room, 1, 11);
 }
 
+/* Her other device makes her a member while this one asks from where on it wants to read. */
+static void joined_by_another_device_meanwhile(void **state)
+{
+	struct fixture *f = *state;
+	static struct sending sendings[2];
+	stored(f, 3);
+	struct hub_client *phone = client_start(&f->hub, 0, "carol");
+	struct hub_client *tablet = client_start(&f->hub, 0, "carol");
+	struct hub_client *idle = client_start(&f->hub, 0, "carol");
+	room_join(phone, &f->room, ",3");
+	hub_turns(&f->hub, 4);
+	fake_store_answer(f->hub.store);
+	hub_turns(&f->hub, 4);
+	assert_int_equal(fake_store_first(f->hub.store), FAKE_MEMBER_ADD);
+	room_join(tablet, &f->room, ",0");
+	hub_turns(&f->hub, 4);
+	assert_int_equal(fake_store_second(f->hub.store), FAKE_ROOM_FIND);
+	fake_store_answer(f->hub.store);
+	hub_turns(&f->hub, 4);
+	/* The question is older than a hold lasts. */
+	fake_time_skip(3000000);
+	hub_turns(&f->hub, 4);
+	sending_start(&f->hub, 0, &sendings[0], &f->room, "before it is answered");
+	hub_turns(&f->hub, 4);
+	fake_store_answer_behind(f->hub.store);
+	hub_turns(&f->hub, 4);
+	room_expect_seqs(phone, &f->room, "4");
+	room_expect_seqs(idle, &f->room, "4");
+	room_expect_seqs(tablet, &f->room, "");
+	hub_settle(&f->hub);
+	sending_start(&f->hub, 0, &sendings[1], &f->room, "behind it");
+	hub_settle(&f->hub);
+	room_expect_seqs(tablet, &f->room, "1 2 3 4 5");
+	assert_non_null(strstr(client_next_other(tablet), "UserJoined"));
+	room_expect_joined(
+		tablet, &f->room, &(struct room_answer){.last_seq = 4, .from = 1, .to = 4});
+}
+
+/* ... while its rooms are being read, so that it could not say anything yet. */
+static void joined_by_another_device_at_its_start(void **state)
+{
+	struct fixture *f = *state;
+	stored(f, 3);
+	struct hub_client *phone = client_start(&f->hub, 0, "carol");
+	struct hub_client *tablet = client_open(&f->hub, 0, "carol");
+	client_handshake(tablet);
+	hub_turns(&f->hub, 4);
+	assert_int_equal(fake_store_first(f->hub.store), FAKE_USER_OPEN);
+	fake_store_read(f->hub.store);
+	room_join(phone, &f->room, ",3");
+	hub_turns(&f->hub, 4);
+	fake_store_answer_behind(f->hub.store);
+	hub_turns(&f->hub, 4);
+	assert_int_equal(fake_store_second(f->hub.store), FAKE_MEMBER_ADD);
+	fake_store_answer_behind(f->hub.store);
+	hub_turns(&f->hub, 4);
+	assert_int_equal(client_conn(tablet)->state, CONN_OPENING);
+	fake_store_answer(f->hub.store);
+	hub_settle(&f->hub);
+	room_send(&f->hub, &f->room, 1);
+	room_expect_seqs(phone, &f->room, "4");
+	room_expect_seqs(tablet, &f->room, "");
+	room_join(tablet, &f->room, ",0");
+	hub_settle(&f->hub);
+	room_expect_seqs(tablet, &f->room, "1 2 3 4");
+}
+
 /* The store's row is read before the home has heard that its newest messages are stored. */
 static void a_row_may_be_ahead_of_the_home(void **state)
 {
@@ -326,6 +394,8 @@ int main(void)
 		TEST(older_ones_come_on_request_and_once),
 		TEST(a_call_behind_the_hold_waits_for_what_is_being_sent),
 		TEST(all_devices_get_everything),
+		TEST(joined_by_another_device_meanwhile),
+		TEST(joined_by_another_device_at_its_start),
 		TEST(a_row_may_be_ahead_of_the_home),
 	};
 #undef TEST
