@@ -128,8 +128,7 @@ void rooms_drop(struct conn *conn)
 
 static void hold(struct conn *conn)
 {
-	conn->hold_until_us =
-		loop_now_us(conn->sv->loop) + conn->sv->conf->hub.restore_hold_us;
+	conn->hold_until_us = loop_now_us(conn->sv->loop) + conn->sv->conf->hub.restore_hold_us;
 }
 
 void rooms_restore(struct conn *conn, const struct room_row *rooms, size_t count)
