@@ -58,19 +58,27 @@ static bool is_text(const struct value *value, const char *wanted)
 	       bytes_eq(value->text, bytes_str(wanted));
 }
 
-/* A number as base64url of its big-endian bytes, decoded to the heap: no padding, no zero in front
- * unless len says how many bytes there are (0: any number up to max). NULL: it is none. */
+/* Zeroes in front of a number are not allowed, but some libraries write the one that keeps it from
+ * being a negative one (RFC 7518 section 6.3.1.1). */
+static bool is_number(const char *bytes, size_t len, size_t max)
+{
+	bool sign = len > 1 && bytes[0] == '\0' && ((unsigned char)bytes[1] & 0x80) != 0;
+	return (bytes[0] != '\0' || sign) && len - sign <= max;
+}
+
+/* A number as base64url of its big-endian bytes, decoded to the heap: no padding; len says how many
+ * bytes there are (0: any number up to max). NULL: it is none. */
 static char *read_number(
 	const struct value *object, const char *name, size_t max, size_t len, size_t *ret_len)
 {
 	const struct value *text = value_get(object, name);
 	if (text == NULL || text->kind != VALUE_TEXT || text->text.len == 0 ||
-		text->text.len > (max + 2) / 3 * 4) {
+		text->text.len > (max + 1 + 2) / 3 * 4) {
 		return NULL;
 	}
 	char *number = mem_alloc(text->text.len);
 	if (base64url_decode(text->text, number, ret_len) != 0 ||
-		(len > 0 ? *ret_len != len : *ret_len > max || number[0] == '\0')) {
+		(len > 0 ? *ret_len != len : !is_number(number, *ret_len, max))) {
 		free(number);
 		return NULL;
 	}

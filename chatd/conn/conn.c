@@ -34,6 +34,13 @@ static void conn_end(struct conn *conn, const char *why)
 	conns_bury(conn->sv->conns, conn);
 }
 
+static void conn_send_chunk(struct conn *conn, struct chunk *chunk, uint32_t messages)
+{
+	conn->transport->ops->send(conn->transport, chunk);
+	conn->sv->metrics->messages_out += messages;
+	conns_weigh(conn->sv->conns, conn);
+}
+
 bool conn_send_local(struct conn *conn, struct outmsg_local *local)
 {
 	/* Who has ended has none. The state is in a cache line that nothing else here needs. */
@@ -45,17 +52,8 @@ bool conn_send_local(struct conn *conn, struct outmsg_local *local)
 	if (chunk == NULL) {
 		return false;
 	}
-	transport->ops->send(transport, chunk);
-	conn->sv->metrics->messages_out += outmsg_local_count(local);
-	conns_weigh(conn->sv->conns, conn);
+	conn_send_chunk(conn, chunk, outmsg_local_count(local));
 	return true;
-}
-
-static void conn_send_outmsg(struct conn *conn, struct outmsg *msg)
-{
-	struct outmsg_local *local = outmsg_local_create(msg);
-	conn_send_local(conn, local);
-	outmsg_local_done(&local);
 }
 
 void conn_send(struct conn *conn, const struct hub_message *message)
@@ -63,9 +61,9 @@ void conn_send(struct conn *conn, const struct hub_message *message)
 	if (conn->state == CONN_ENDED || conn->codec == NULL) {
 		return;
 	}
-	struct outmsg *msg = outmsg_single(conn->codec, message);
-	conn_send_outmsg(conn, msg);
-	outmsg_unref(&msg);
+	struct chunk *chunk = outmsg_alone(conn->codec, message, conn->transport->ops->framing);
+	conn_send_chunk(conn, chunk, 1);
+	chunk_unref(chunk);
 }
 
 size_t conn_queued(const struct conn *conn)

@@ -72,6 +72,13 @@ size_t outmsg_size(const struct outmsg_builder *builder)
 	return size;
 }
 
+/* What was reserved and not used would be kept for as long as the slowest reader needs. */
+static char *fitted(const struct buf *form)
+{
+	char *data = realloc(form->data, form->len);
+	return data != NULL ? data : form->data;
+}
+
 struct outmsg *outmsg_end(struct outmsg_builder *builder)
 {
 	struct outmsg *msg = mem_zalloc(sizeof(*msg));
@@ -83,12 +90,13 @@ struct outmsg *outmsg_end(struct outmsg_builder *builder)
 		if (form->len == 0) {
 			continue;
 		}
-		char *payload = form->data + WS_HEADROOM;
+		char *data = fitted(form);
+		char *payload = data + WS_HEADROOM;
 		size_t len = form->len - WS_HEADROOM;
 		char *frame = ws_frame_in_place(payload, len, builder->codecs[id]->binary);
 		msg->forms[id] = (struct outmsg_form){
-			.data = form->data,
-			.frame = (uint32_t)(frame - form->data),
+			.data = data,
+			.frame = (uint32_t)(frame - data),
 			.payload = WS_HEADROOM,
 			.end = (uint32_t)form->len,
 		};
@@ -105,24 +113,46 @@ struct outmsg *outmsg_single(const struct hub_codec *codec, const struct hub_mes
 	return outmsg_end(&builder);
 }
 
-struct chunk *outmsg_handshake(const char *error, enum transport_framing framing)
+/* The record behind the headroom, wrapped for its way, in just the memory it needs: many may wait
+ * for a slow reader, and their bytes alone are counted. Empties *record. */
+static struct chunk *chunk_of_record(
+	struct buf *record, enum transport_framing framing, bool binary)
 {
-	struct buf record = {0};
 	struct chunk *chunk = NULL;
-	buf_reserve(&record, WS_HEADROOM + 64);
-	record.len = WS_HEADROOM;
-	handshake_write_response(&record, error);
-	char *payload = record.data + WS_HEADROOM;
-	size_t len = record.len - WS_HEADROOM;
+	char *payload = record->data + WS_HEADROOM;
+	size_t len = record->len - WS_HEADROOM;
 	if (framing == FRAMING_SSE) {
 		chunk = sse_event(bytes_of(payload, len));
 	} else {
 		bool ws = framing == FRAMING_WS;
-		char *start = ws ? ws_frame_in_place(payload, len, false) : payload;
+		char *start = ws ? ws_frame_in_place(payload, len, binary) : payload;
 		chunk = chunk_copy(bytes_of(start, (size_t)(payload + len - start)));
 	}
-	buf_finish(&record);
+	buf_finish(record);
 	return chunk;
+}
+
+static struct buf record_begin(void)
+{
+	struct buf record = {0};
+	buf_reserve(&record, WS_HEADROOM + 512);
+	record.len = WS_HEADROOM;
+	return record;
+}
+
+struct chunk *outmsg_handshake(const char *error, enum transport_framing framing)
+{
+	struct buf record = record_begin();
+	handshake_write_response(&record, error);
+	return chunk_of_record(&record, framing, false);
+}
+
+struct chunk *outmsg_alone(const struct hub_codec *codec, const struct hub_message *message,
+	enum transport_framing framing)
+{
+	struct buf record = record_begin();
+	codec->write(&record, message);
+	return chunk_of_record(&record, framing, codec->binary);
 }
 
 struct outmsg *outmsg_ref(struct outmsg *msg)

@@ -27,8 +27,12 @@ void outmsg_add(struct outmsg_builder *builder, const struct hub_message *messag
 size_t outmsg_size(const struct outmsg_builder *builder);
 /* One reference for the caller; the builder is empty afterwards. */
 struct outmsg *outmsg_end(struct outmsg_builder *builder);
-/* A single message for one codec. */
+/* A single message for one codec, for several receivers or for later. */
 struct outmsg *outmsg_single(const struct hub_codec *codec, const struct hub_message *message);
+
+/* A single message for one receiver: one reference to just the bytes that it is on its way. */
+struct chunk *outmsg_alone(const struct hub_codec *codec, const struct hub_message *message,
+	enum transport_framing framing);
 
 /* The handshake's answer, which is text before any codec: one record of JSON. error: NULL for none.
  * One reference. */

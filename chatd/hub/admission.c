@@ -3,22 +3,38 @@
 #include "chatd/op/limits.h"
 #include "lib/base/arena.h"
 #include "lib/base/err.h"
+#include "lib/metrics/metrics.h"
+
+static void respond_limited(
+	struct http_exchange *exchange, int err, const char *what, uint64_t retry_us)
+{
+	const char *text = arena_printf(exchange->arena, "%s: %s", err_code(err),
+		limits_text(exchange->arena, what, retry_us));
+	const char *extra =
+		arena_printf(exchange->arena, "Retry-After: %u\r\n", limits_retry_s(retry_us));
+	http_respond(exchange, err_http_status(err), "text/plain", extra, bytes_str(text));
+}
 
 bool admission_is_early(struct services *sv, struct http_exchange *exchange, bool negotiated)
 {
 	uint64_t retry_us;
 	int err = negotiated ? limits_upgrade(sv, exchange->peer, &retry_us)
 			     : limits_connect(sv, exchange->peer, &retry_us);
-	if (err == 0) {
-		return false;
+	if (err != 0) {
+		respond_limited(exchange, err, "too many connects from this address", retry_us);
 	}
-	const char *what =
-		limits_text(exchange->arena, "too many connects from this address", retry_us);
-	const char *text = arena_printf(exchange->arena, "%s: %s", err_code(err), what);
-	const char *extra =
-		arena_printf(exchange->arena, "Retry-After: %u\r\n", limits_retry_s(retry_us));
-	http_respond(exchange, err_http_status(err), "text/plain", extra, bytes_str(text));
-	return true;
+	return err != 0;
+}
+
+bool admission_is_flood(struct services *sv, struct http_exchange *exchange, struct bytes token)
+{
+	uint64_t retry_us;
+	int err = limits_flood(sv, exchange->peer, token, &retry_us);
+	if (err != 0) {
+		sv->metrics->rate_limited_address++;
+		respond_limited(exchange, err, "too many requests from this address", retry_us);
+	}
+	return err != 0;
 }
 
 static void respond_full(struct http_exchange *exchange)

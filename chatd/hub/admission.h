@@ -9,6 +9,9 @@
 /* Before anything else is looked at. true: too many connects from this address, 429. negotiated: it
  * is the second request of a connect. */
 bool admission_is_early(struct services *sv, struct http_exchange *exchange, bool negotiated);
+/* Before a token is verified. true: too many of this address were not good, 429. Those that were
+ * verified before pass. */
+bool admission_is_flood(struct services *sv, struct http_exchange *exchange, struct bytes token);
 /* true: the node is drained, 503. */
 bool admission_is_draining(const struct services *sv, struct http_exchange *exchange);
 /* true: the node has no place for one more connection, 503. Takes none. */

@@ -255,17 +255,30 @@ static void keep_early(struct services *sv, struct http_exchange *exchange,
 	claims_hold(sv->claims, claim, inbox_held(claim->waiting) - before);
 }
 
+/* What the head was judged by may be otherwise now: then the body that is wanted is not there. */
+static bool lacks_body(struct http_exchange *exchange)
+{
+	bool lacks = http_lacks_body(exchange);
+	if (lacks) {
+		http_respond(exchange, 503, "text/plain", "Retry-After: 1\r\n",
+			BYTES_LIT("The body was not read"));
+	}
+	return lacks;
+}
+
 static void post_to(struct services *sv, struct http_exchange *exchange,
 	const struct conn_token *token, struct claim *claim)
 {
 	if (claim != NULL ? claim->state == CLAIM_WAITING : request_is_fresh(sv, token)) {
-		keep_early(sv, exchange, token, claim);
+		if (!lacks_body(exchange)) {
+			keep_early(sv, exchange, token, claim);
+		}
 	} else if (claim == NULL || claim->state == CLAIM_ENDED) {
 		inbox_no_connection(exchange, NULL);
 	} else if (claim->state == CLAIM_SOCKET) {
 		http_respond(exchange, 405, "text/plain", NULL,
 			BYTES_LIT("POST requests are not allowed for WebSocket connections."));
-	} else {
+	} else if (!lacks_body(exchange)) {
 		inbox_take(inbox_of(claim), exchange);
 	}
 }

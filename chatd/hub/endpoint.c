@@ -15,6 +15,7 @@
 #include "chatd/hub/request.h"
 #include "chatd/hub/upgrade.h"
 #include "chatd/op/door_log.h"
+#include "chatd/op/limits.h"
 #include "lib/base/arena.h"
 #include "lib/base/clock.h"
 #include "lib/base/err.h"
@@ -115,11 +116,17 @@ static struct principal *authenticate(struct services *sv, struct http_exchange 
 	int err = ERR_UNAUTHORIZED;
 	char why[JWT_WHY_SIZE] = "there is no token";
 	if (token.len > 0) {
+		if (admission_is_flood(sv, exchange, token)) {
+			return NULL;
+		}
 		err = principal_cache_verify(sv->principals, sv->verifier, token,
 			clock_wall_ms(sv->clock), &principal, why);
 	}
 	if (err != 0) {
 		door_log_refused(sv, exchange, why);
+		if (token.len > 0) {
+			limits_refused(sv, exchange->peer);
+		}
 		refuse(sv, exchange, 401,
 			token.len > 0 ? INVALID_TOKEN : "WWW-Authenticate: Bearer\r\n", BYTES_NONE);
 		return NULL;
@@ -190,7 +197,8 @@ enum http_decision hub_endpoint_head(
 	}
 	struct principal *principal = NULL;
 	struct bytes token = find_token(exchange);
-	bool wanted = token.len > 0 &&
+	uint64_t retry_us;
+	bool wanted = token.len > 0 && limits_flood(sv, exchange->peer, token, &retry_us) == 0 &&
 		      principal_cache_verify(sv->principals, sv->verifier, token,
 			      clock_wall_ms(sv->clock), &principal, NULL) == 0 &&
 		      attach_wants_body(sv, exchange, principal);

@@ -14,12 +14,41 @@ static uint64_t bodies_room(const struct http_server *server)
 	return server->bodies < max ? max - server->bodies : 0;
 }
 
+/* Of the connections that gather a body the one with the most of it, where that is more than len.
+ * NULL: there is none. */
+static struct http_conn *find_larger(const struct http_server *server, uint64_t len)
+{
+	struct http_conn *largest = NULL;
+	LIST_FOREACH (&server->lists[HTTP_CONN_BODY], node) {
+		struct http_conn *conn = CONTAINER_OF(node, struct http_conn, node);
+		if (conn->exchange->body_buf.len > len) {
+			len = conn->exchange->body_buf.len;
+			largest = conn;
+		}
+	}
+	return largest;
+}
+
+/* Room for so much more of a body that then has len bytes. Where there is none larger ones give
+ * way: a few that never end would keep all small ones out. */
+static bool make_room(struct http_server *server, uint64_t more, uint64_t len)
+{
+	while (more > bodies_room(server)) {
+		struct http_conn *larger = find_larger(server, len);
+		if (larger == NULL) {
+			return false;
+		}
+		http_conn_fail(larger, 503, bodies_full);
+	}
+	return true;
+}
+
 static int body_store(struct exchange *x, struct bytes piece)
 {
 	if (piece.len > x->body_max - x->body_buf.len) {
 		return ERR_TOO_LARGE;
 	}
-	if (piece.len > bodies_room(x->server)) {
+	if (!make_room(x->server, piece.len, x->body_buf.len + piece.len)) {
 		return ERR_BUSY;
 	}
 	if (buf_try_reserve(&x->body_buf, piece.len) != 0) {
@@ -73,6 +102,7 @@ static bool body_arrived(struct http_conn *conn, int err)
 		http_conn_fail(conn, 400, conn->body.reason);
 	} else {
 		conn->exchange->public.body = buf_bytes(&conn->exchange->body_buf);
+		conn->server->bodies_given += conn->exchange->body_buf.len;
 		http_conn_dispatch(conn);
 	}
 	return true;
@@ -109,7 +139,7 @@ void http_body_start(struct http_conn *conn)
 		http_conn_dispatch(conn);
 	} else if (head->content_length > x->body_max) {
 		http_conn_fail(conn, 413, "The body is too large.");
-	} else if (head->content_length > bodies_room(conn->server)) {
+	} else if (!make_room(conn->server, head->content_length, head->content_length)) {
 		http_conn_fail(conn, 503, bodies_full);
 	} else {
 		if (head->expect_continue && conn->in.len == 0) {
@@ -117,4 +147,12 @@ void http_body_start(struct http_conn *conn)
 		}
 		http_conn_set_state(conn, HTTP_CONN_BODY);
 	}
+}
+
+bool http_bodies_crowd(const struct http_exchange *exchange)
+{
+	const struct exchange *x = CONTAINER_OF(exchange, const struct exchange, public);
+	const struct http_server *server = x->server;
+	return server != NULL && server->limits.bodies_max != 0 &&
+	       server->bodies_given > server->limits.bodies_max / 2;
 }

@@ -123,6 +123,7 @@ void http_conn_fail(struct http_conn *conn, int status, const char *text)
 	struct buf body = {NULL, 0, 0};
 	assert(conn->state != HTTP_CONN_HANDLING);
 	answer.content_type = fail_body(conn->server, status, text, &body);
+	answer.always = conn->exchange != NULL ? conn->exchange->public.extra : NULL;
 	answer.extra = status == 503 ? "Retry-After: 1\r\n" : NULL;
 	answer.body_len = body.len;
 	log_event(LOG_DEBUG, "request refused", LOG_STR("peer", conn->peer),

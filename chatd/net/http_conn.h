@@ -77,9 +77,10 @@ struct http_limits {
 	uint64_t idle_timeout_us; /* between requests */
 	uint64_t body_grace_us; /* a body may take this long, and 1 s for each body_rate bytes */
 	uint64_t body_rate; /* bytes per second, at least 1 */
-	size_t bodies_max; /* bytes of all bodies that are being gathered or are with the handler;
-			      the request that passes it, or says that it will, is answered 503
-			      with Retry-After. 0: no bound */
+	size_t bodies_max; /* bytes of all bodies that are being gathered or are with the handler.
+			      Where a request passes it, or says that it will, those that have
+			      gathered more than it has or will have are answered 503 with
+			      Retry-After, the largest first; else it is itself. 0: no bound */
 	uint64_t send_stall_us; /* an answer that makes no progress for so long is given up */
 	size_t queue_max; /* bytes of all answers that wait to be read; beyond it the connection
 			     with the most is reset. 0: no bound */
@@ -180,12 +181,18 @@ int http_upgrade(struct http_exchange *exchange, struct bytes head, struct strea
 int http_respond_endless(struct http_exchange *exchange, const char *content_type,
 	const char *extra, struct stream **ret_stream);
 
-/* gone(ctx) is called once when the peer vanishes or ends its side while the exchange is with the
- * handler, never from within this call (but in the same turn where it has gone already). The
- * exchange may be ended inside and must be ended still; an answer is still sent where only the
- * peer's sending side has ended. NULL takes it back. */
+/* gone(ctx) is called once when the peer vanishes (within 15 s or so, see stream_probe()) or ends
+ * its side while the exchange is with the handler, never from within this call (but in the same
+ * turn where it has gone already). The exchange may be ended inside and must be ended still; an
+ * answer is still sent where only the peer's sending side has ended. NULL takes it back. */
 void http_on_gone(struct http_exchange *exchange, void (*gone)(void *ctx), void *ctx);
 /* Whether that has happened. */
 bool http_is_gone(const struct http_exchange *exchange);
+/* Whether a body was announced and not read (HTTP_ANSWER_NOW). */
+bool http_lacks_body(const struct http_exchange *exchange);
+/* Whether the bodies that are with the handler, this one among them, have more than half of
+ * bodies_max: what cannot be served at once had better be refused, for those that are with the
+ * handler do not give way to others. */
+bool http_bodies_crowd(const struct http_exchange *exchange);
 
 #endif

@@ -111,6 +111,7 @@ void http_exchange_destroy(struct exchange *exchange)
 	}
 	if (exchange->server != NULL) {
 		exchange->server->bodies -= exchange->body_buf.len;
+		exchange->server->bodies_given -= exchange->public.body.len;
 	}
 	list_remove(&exchange->node);
 	loop_defer_cancel(&exchange->gone_defer);
@@ -347,7 +348,15 @@ void http_on_gone(struct http_exchange *exchange, void (*gone)(void *ctx), void 
 	x->gone_ctx = ctx;
 	if (gone != NULL && http_is_gone(exchange)) {
 		loop_defer(x->loop, &x->gone_defer, LOOP_GATHER);
+	} else if (gone != NULL) {
+		stream_probe(x->conn->stream);
 	}
+}
+
+bool http_lacks_body(const struct http_exchange *exchange)
+{
+	const struct exchange *x = CONTAINER_OF(exchange, const struct exchange, public);
+	return x->conn != NULL && body_is_unread(x);
 }
 
 bool http_is_gone(const struct http_exchange *exchange)

@@ -72,6 +72,7 @@ struct http_server {
 	struct list written; /* struct http_written that were not told yet */
 	size_t count;
 	size_t bodies; /* bytes in body_buf of all exchanges */
+	size_t bodies_given; /* of them those that are complete: with the handler */
 	uint64_t last_id;
 	struct loop_timer *sweep;
 	bool draining;

@@ -3,6 +3,7 @@
 #include "chatd/auth/limits.h"
 #include "chatd/auth/principal.h"
 #include "lib/base/arena.h"
+#include "lib/base/clock.h"
 #include "lib/conf/conf.h"
 #include "lib/loop/loop.h"
 #include "lib/metrics/metrics.h"
@@ -65,9 +66,12 @@ void limits_refused(struct services *sv, const char *peer)
 	ask_address(sv, limits_take, LIMIT_REFUSED, peer, &retry_us);
 }
 
-int limits_refused_look(struct services *sv, const char *peer, uint64_t *ret_retry_us)
+int limits_flood(struct services *sv, const char *peer, struct bytes token, uint64_t *ret_retry_us)
 {
-	return ask_address(sv, limits_look, LIMIT_REFUSED, peer, ret_retry_us);
+	int err = ask_address(sv, limits_look, LIMIT_REFUSED, peer, ret_retry_us);
+	bool known = err != 0 && principal_cache_has(sv->principals, sv->verifier, token,
+					 clock_wall_ms(sv->clock));
+	return known ? 0 : err;
 }
 
 bool limits_has_place(struct services *sv)

@@ -23,8 +23,10 @@ int limits_upgrade(struct services *sv, const char *peer, uint64_t *ret_retry_us
 int limits_address(struct services *sv, const char *peer, uint64_t *ret_retry_us);
 /* A token from an address was not good: counted apart, at the same rate. */
 void limits_refused(struct services *sv, const char *peer);
-/* Whether too many were; nothing is counted. */
-int limits_refused_look(struct services *sv, const char *peer, uint64_t *ret_retry_us);
+/* Where too many were, nothing that has to be verified first is looked at: a signature costs up to
+ * a third of a millisecond. ERR_RATE_LIMITED, unless token was verified before. Nothing is counted.
+ */
+int limits_flood(struct services *sv, const char *peer, struct bytes token, uint64_t *ret_retry_us);
 
 /* Whether the node has a place for one more connection (server.max_connections); a refusal is
  * counted. It takes none: another may be faster. */

@@ -71,6 +71,7 @@ int upload_read(struct upload *upload, const struct value **ret_item)
 	if (node == NULL) {
 		/* Whoever has been withdrawn, and runs on, gets no more. */
 		if (!upload->ended) {
+			list_remove(&upload->in_door);
 			upload->ended = true;
 			upload->error = connection_closed;
 		}

@@ -53,7 +53,8 @@ struct upload {
 /* A step's answer: OP_NEXT where upload_read() has something to say, else OP_WAIT until it has. */
 int upload_wait(struct upload *upload, struct op *op);
 /* 1 and the next item, good until the next call; 0: the stream has ended; negative: it broke, and
- * upload->error says why. Only behind upload_wait(). */
+ * upload->error says why. Only behind upload_wait(). An operation that was withdrawn, and runs on,
+ * gets what waits; then the stream is broken for it, and leaves the door's list. */
 int upload_read(struct upload *upload, const struct value **ret_item);
 /* Fails the operation with what broke the stream. */
 int upload_fail(const struct upload *upload, struct op *op);

@@ -40,18 +40,15 @@ static int refuse(struct problem *problem, int err, const char *detail, const ch
 	return err;
 }
 
-/* Where too many tokens of an address were refused, nothing that has to be verified first is looked
- * at: a signature costs up to a third of a millisecond. */
 static bool is_flooding(struct services *sv, const struct http_exchange *exchange,
 	struct bytes token, struct problem *problem)
 {
 	uint64_t retry_us = 0;
-	if (limits_refused_look(sv, exchange->peer, &retry_us) == 0 ||
-		principal_cache_has(
-			sv->principals, sv->verifier, token, clock_wall_ms(sv->clock))) {
+	int err = limits_flood(sv, exchange->peer, token, &retry_us);
+	if (err == 0) {
 		return false;
 	}
-	problem_set(problem, ERR_RATE_LIMITED,
+	problem_set(problem, err,
 		limits_text(exchange->arena, "too many requests from this address", retry_us));
 	problem->retry_us = retry_us;
 	return true;

@@ -8,22 +8,24 @@
 
 #define HUB_METHODS "GET, POST, DELETE"
 
-static enum http_decision on_head(void *ctx, struct http_exchange *exchange, size_t *body_max)
-{
-	return hub_endpoint_owns(ctx, exchange->path) ? hub_endpoint_head(ctx, exchange, body_max)
-						      : rest_head(ctx, exchange, body_max);
-}
-
 /* Pages of other origins may read the answer, whoever gives it. */
 static void allow_origin(const struct services *sv, struct http_exchange *exchange)
 {
 	struct buf lines = {0};
-	if (http1_header(&exchange->head.headers, "Origin") == NULL) {
+	if (exchange->extra != NULL || cors_is_preflight(&exchange->head) ||
+		http1_header(&exchange->head.headers, "Origin") == NULL) {
 		return;
 	}
 	cors_write_answer(sv->conf, &exchange->head.headers, &lines);
 	exchange->extra = arena_strdup(exchange->arena, buf_cstr(&lines));
 	buf_finish(&lines);
+}
+
+static enum http_decision on_head(void *ctx, struct http_exchange *exchange, size_t *body_max)
+{
+	allow_origin(ctx, exchange); /* its body may be refused before it is a request */
+	return hub_endpoint_owns(ctx, exchange->path) ? hub_endpoint_head(ctx, exchange, body_max)
+						      : rest_head(ctx, exchange, body_max);
 }
 
 /* A preflight of a page that may not call is answered as the real server does without a policy: as
@@ -41,9 +43,7 @@ static void on_request(void *ctx, struct http_exchange *exchange)
 	struct services *sv = ctx;
 	bool hub = hub_endpoint_owns(sv, exchange->path);
 	bool preflight = cors_is_preflight(&exchange->head);
-	if (!preflight) {
-		allow_origin(sv, exchange);
-	}
+	allow_origin(sv, exchange);
 	if (hub && preflight && may_call(sv, exchange)) {
 		rest_options(sv, exchange, HUB_METHODS);
 	} else if (hub) {

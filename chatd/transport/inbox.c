@@ -162,6 +162,11 @@ static bool has_room(const struct inbox *inbox, struct bytes body)
 	       (inbox->posted < INBOX_POSTS_MAX && body.len <= INBOX_POSTS_MAX - inbox->posted);
 }
 
+static void answer_full(struct http_exchange *exchange, const char *text)
+{
+	http_respond(exchange, 503, "text/plain", "Retry-After: 1\r\n", bytes_str(text));
+}
+
 static void post_add(struct inbox *inbox, struct http_exchange *exchange)
 {
 	struct inbox_post *post = mem_zalloc(sizeof(*post));
@@ -182,12 +187,12 @@ void inbox_take(struct inbox *inbox, struct http_exchange *exchange)
 	if (!direct && fits_buffer(inbox, exchange->body)) {
 		buf_append_bytes(&inbox->buffer, exchange->body);
 		answer_taken(exchange, false);
-	} else if (has_room(inbox, exchange->body)) {
-		post_add(inbox, exchange);
+	} else if (!has_room(inbox, exchange->body)) {
+		answer_full(exchange, "Too much of this connection is waiting");
+	} else if (!direct && http_bodies_crowd(exchange)) {
+		answer_full(exchange, "Too much is waiting");
 	} else {
-		http_respond(exchange, 503, "text/plain", "Retry-After: 1\r\n",
-			BYTES_LIT("Too much of this connection is waiting"));
-		return;
+		post_add(inbox, exchange);
 	}
 	if (direct) {
 		feed_all(inbox);

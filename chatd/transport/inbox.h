@@ -11,7 +11,8 @@
 #include "lib/loop/loop.h"
 
 #define INBOX_MAX ((size_t)64 * 1024)
-/* Bodies that wait unanswered; at least one may wait, however long it is. Beyond it: 503. */
+/* Bodies that wait unanswered; at least one may wait, however long it is. Beyond it: 503. So is one
+ * that would have to wait where http_bodies_crowd(). */
 #define INBOX_POSTS_MAX ((size_t)1024 * 1024)
 
 /* Embedded. All of it belongs to one worker. */

@@ -212,13 +212,14 @@ static void on_written(void *ctx, int err)
 	}
 }
 
-static void answer_data(struct longpoll *lp)
+/* written: NULL where another answer is on its way, whose end is told. */
+static void answer_data(struct longpoll *lp, http_written_fn written)
 {
 	struct http_exchange *poll = unpark(lp);
 	lp->answered = true;
-	lp->writing = lp->bytes;
+	lp->writing += lp->bytes;
 	http_respond_chunks(poll, 200, "application/octet-stream", LONGPOLL_HEADERS, lp->chunks,
-		lp->count, on_written, lp);
+		lp->count, written, lp);
 	drop_queue(lp);
 }
 
@@ -230,7 +231,7 @@ static void flush(void *ctx)
 		return;
 	}
 	if (lp->count > 0) {
-		answer_data(lp);
+		answer_data(lp, on_written);
 	} else if (lp->state == LONGPOLL_CLOSING) {
 		answer_empty(unpark(lp), 204);
 		finish(lp);
@@ -271,8 +272,8 @@ void longpoll_delete(struct transport *transport, struct http_exchange *exchange
 	if (lp->base.events != NULL) {
 		lp->base.events->on_terminate(lp->base.ctx);
 	}
-	if (lp->poll != NULL && lp->count > 0 && !lp->answered) {
-		answer_data(lp);
+	if (lp->poll != NULL && lp->count > 0) {
+		answer_data(lp, lp->answered ? NULL : on_written);
 	} else if (lp->poll != NULL) {
 		answer_empty(unpark(lp), 204);
 	}

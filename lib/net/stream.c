@@ -12,6 +12,9 @@
 /* A peer that vanished is found when a ping was sent to it, which by default may be 16 s later, and
  * is to be gone within 30 s. */
 enum { USER_TIMEOUT_MS = 13000 };
+/* Where no pings are sent, the kernel asks: the second time that is not answered comes behind
+ * USER_TIMEOUT_MS, and ends it. */
+enum { PROBE_AFTER_S = 10, PROBE_AGAIN_S = 4 };
 
 /* ---- the pool ---- */
 
@@ -251,6 +254,20 @@ void stream_resume(struct stream *stream)
 	stream->paused = false;
 	if (stream_can_read(stream)) {
 		stream_watch(stream, LOOP_READ, true);
+	}
+}
+
+void stream_probe(struct stream *stream)
+{
+	const int on = 1, after = PROBE_AFTER_S, again = PROBE_AGAIN_S;
+	if (stream->probes) {
+		return;
+	}
+	stream->probes = true;
+	/* The first says whether it is TCP. */
+	if (setsockopt(stream->fd, IPPROTO_TCP, TCP_KEEPIDLE, &after, sizeof(after)) == 0) {
+		setsockopt(stream->fd, IPPROTO_TCP, TCP_KEEPINTVL, &again, sizeof(again));
+		setsockopt(stream->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	}
 }
 

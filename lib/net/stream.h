@@ -82,6 +82,9 @@ void stream_want_drain(struct stream *stream, bool want);
 /* Stops and resumes reading (back-pressure). While paused the peer's end is not noticed. */
 void stream_pause(struct stream *stream);
 void stream_resume(struct stream *stream);
+/* From now on a peer that vanished ends it within 15 s or so, even if nothing is sent (TCP
+ * keep-alive; nothing where it is not TCP). For streams on which both sides may be silent. */
+void stream_probe(struct stream *stream);
 int stream_fd(const struct stream *stream);
 /* What is sent does not leave any more, and what was queued is lost: on_end has come or comes. */
 bool stream_is_broken(const struct stream *stream);

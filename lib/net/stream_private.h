@@ -29,6 +29,7 @@ struct stream {
 	bool drain_due : 1; /* on_drain is to be called at the end of the turn */
 	bool drain_unwanted : 1; /* but the owner waits for nothing */
 	bool end_due : 1; /* on_end with end_err is */
+	bool probes : 1; /* stream_probe() was called */
 	int8_t end_err;
 	const struct stream_events *events;
 	void *ctx;

@@ -10,6 +10,7 @@ const { startChatd } = require('./lib/chatd');
 const { house, fresh } = require('./lib/people');
 const { COMBINATIONS, optionsOf } = require('./lib/combinations');
 const { realClient } = require('./lib/hub');
+const { Line } = require('./lib/lines');
 const { userToken } = require('./lib/token');
 const { within } = require('./lib/util');
 
@@ -187,12 +188,48 @@ test('malformed bytes end the connection with a Close, behind the answers to wha
   }
 });
 
+// The messages are not too long here: it is their depth that is told.
 test('nesting 100,000 deep ends the connection, and the daemon lives', async () => {
-  const { raw } = await inRoom();
-  const body = Buffer.concat([Buffer.from('9502', 'hex'), Buffer.alloc(100000, 0x91), Buffer.from([1])]);
-  raw.send(framed(body));
-  assert.deepStrictEqual(await raw.closed(), [7, FAILED, true]);
-  await inRoom();
+  const settings = {
+    CHATD_SERVER_ENVIRONMENT: 'Development',
+    CHATD_HUB_DETAILED_ERRORS: 'true',
+    CHATD_HUB_MAX_MESSAGE_SIZE: '1MiB',
+  };
+  const [opened, closed] = ['[', ']'].map((bracket) => bracket.repeat(100000));
+  const head = Buffer.from('960180a131a14e', 'hex'); // [1, {}, "1", "N", arguments, []]
+  const deep = {
+    json: [Buffer.from(`{"type":1,"invocationId":"1","target":"N","arguments":${opened}${closed}}\x1e`)],
+    messagepack: [
+      framed(Buffer.concat([head, Buffer.alloc(100000, 0x91), Buffer.from('c090', 'hex')])),
+      framed(Buffer.concat([head, Buffer.from('90', 'hex'), Buffer.alloc(100000, 0x91), Buffer.from('c0', 'hex')])),
+    ],
+  };
+  const chatd = await startChatd({ settings });
+  for (const { name, transport, encoding } of COMBINATIONS) {
+    for (const bytes of deep[encoding]) {
+      const line = await Line.open(chatd.port, { transport, encoding, user: fresh('deep') });
+      await line.write(bytes);
+      const { messages } = await line.untilEnd();
+      assert.match(messages.at(-1).error, /^Connection closed with an error\. InvalidDataException: (?!The maximum)/, name);
+      line.destroy();
+    }
+  }
+  await chatd.stop();
+});
+
+test('what nobody asked for is dropped: items and ends of no stream, cancels of none, answers to no question', async () => {
+  for (const { name, transport, encoding } of COMBINATIONS) {
+    const line = await Line.open(here.chatd.port, { transport, encoding, user: fresh('unasked') });
+    const all = ['1', 's1', 'x'].flatMap((invocationId) => [
+      { type: 2, invocationId, item: 'item', headers: {} },
+      { type: 3, invocationId, result: 7, headers: {} },
+      { type: 3, invocationId, error: 'broken', headers: {} },
+      { type: 5, invocationId, headers: {} },
+    ]);
+    await line.send(...all);
+    await assert.rejects(line.invoke('None'), /Method does not exist/, name);
+    line.destroy();
+  }
 });
 
 test('messages of unknown types are skipped, byte by byte', async () => {

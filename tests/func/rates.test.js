@@ -352,3 +352,27 @@ test('bad tokens over REST count for their address; whoever is known there goes 
   await sleep(2100);
   assert.strictEqual((await ask(userToken(fresh('unknown')))).status, 200);
 });
+
+test('bad tokens on the hub as well, whatever the request', async () => {
+  const daemon = await start({ CHATD_LIMITS_ADDRESS_CONNECTS: 1, CHATD_SERVER_WORKERS: 1 });
+  const ask = (method, token, options) => request(daemon.port, method, '/chathub?id=x', { token, ...options });
+  const known = userToken(fresh('known'));
+  assert.strictEqual((await ask('GET', known)).status, 404);
+  const kinds = [['GET'], ['GET', { headers: { Accept: 'text/event-stream' } }], ['POST', { body: 'x' }], ['DELETE']];
+  const answers = [];
+  for (let i = 0; i < 11; i++) {
+    const [method, options] = kinds[i % kinds.length];
+    answers.push(await ask(method, userToken('mallory', { key: `another secret of 32 bytes or more ${i}` }), options));
+  }
+  const statuses = answers.map(({ status }) => status);
+  // Two at once, and perhaps a few more where the machine is busy: one each second.
+  assert.deepStrictEqual(statuses.slice(0, 2), [401, 401]);
+  assert.ok(statuses.slice(2).every((status) => status === 401 || status === 429), `${statuses}`);
+  kinds.forEach((_, kind) => assert.ok(statuses.some((status, i) => i % 4 === kind && status === 429), `${statuses}`));
+  assert.ok(answers.every(({ status, headers }) => status === 401 || Number(headers['retry-after']) >= 1));
+  assert.strictEqual((await ask('POST', known, { body: 'x' })).status, 404);
+  assert.ok((await daemon.metric('rate_limited_address_total')) >= kinds.length);
+  await sleep(2100);
+  assert.strictEqual((await ask('GET', userToken(fresh('unknown')))).status, 404);
+  await daemon.stop();
+});

@@ -138,6 +138,7 @@ static const struct http_handler wording_handler = {
 	.on_request = on_request,
 	.fail_body = fail_body,
 };
+static const struct http_handler headless_handler = {.on_request = on_request};
 
 void http_connect_early(struct http_fixture *f, struct bytes early)
 {
@@ -156,7 +157,9 @@ static void make_server(struct http_fixture *f)
 		.clock = &fixed_clock,
 		.limits = &f->limits,
 		.metrics = &f->metrics,
-		.handler = f->fail_type != NULL ? &wording_handler : &handler,
+		.handler = f->headless		  ? &headless_handler
+			   : f->fail_type != NULL ? &wording_handler
+						  : &handler,
 		.ctx = f};
 	f->server = http_server_create(&params);
 	http_connect_early(f, BYTES_NONE);

@@ -37,6 +37,7 @@ struct http_fixture {
 	bool (*serve)(struct http_fixture *f, struct http_exchange *x);
 	void *test; /* whatever it needs */
 	const char *fail_type; /* for http_restart(): refusals are "<status: text>" of that type */
+	bool headless; /* for http_restart(): a handler without on_head */
 	struct stream *stream; /* of /upgrade */
 	struct buf rest;
 	struct buf upgraded; /* what came after the upgrade */

@@ -68,6 +68,22 @@ static void refusals_in_the_handlers_words(void **state)
 		       "<413: The body is too large.>");
 }
 
+/* Who is not asked about heads gets whole bodies, up to the bound of all. */
+static void handler_of_whole_requests(void **state)
+{
+	struct http_fixture *f = *state;
+	f->headless = true;
+	f->limits.body_max = 5;
+	http_restart(f);
+	http_talk(f, "POST /now HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nab");
+	http_expect(f, "");
+	http_talk(f, "cde");
+	http_expect(f, OK(PLAIN("16"), "POST /now? abcde"));
+	http_talk(f, "POST /now HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\n");
+	http_expect_start(f, "HTTP/1.1 413 ");
+	assert_true(f->closed);
+}
+
 static void keep_alive_rules(void **state)
 {
 	struct http_fixture *f = *state;
@@ -283,6 +299,14 @@ static void answer_without_the_body(void **state)
 		"\r\n");
 	http_expect(f, OK(PLAIN("11") "Connection: close\r\n", "POST /now? "));
 	assert_true(f->closed);
+	/* Who ends its side within a body that is dropped has its answer already. */
+	http_reconnect(f);
+	http_talk(f, "POST /now HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc");
+	http_expect(f, OK(PLAIN("11"), "POST /now? "));
+	assert_int_equal(shutdown(f->client, SHUT_WR), 0);
+	http_turn(f);
+	assert_true(f->closed);
+	assert_int_equal(http_server_count(f->server), 0);
 	/* Too much to be read for nothing. */
 	http_reconnect(f);
 	http_talk(f, "POST /now HTTP/1.1\r\nHost: h\r\nContent-Length: 65537\r\n\r\n");
@@ -369,6 +393,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(plain_requests),
 		CASE(refusals_in_the_handlers_words),
+		CASE(handler_of_whole_requests),
 		CASE(keep_alive_rules),
 		CASE(pipelining),
 		CASE(pipelining_while_pending),

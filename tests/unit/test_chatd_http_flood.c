@@ -243,9 +243,9 @@ static void bodies_are_bounded(void **state)
 	f->limits.bodies_max = 10;
 	http_restart(f);
 	http_talk(f, POST("/later", "8") "abcdef");
-	expect_refused(f, POST("/b", "5"));
+	expect_refused(f, POST("/b", "6"));
 	expect_served(f, POST("/b", "4") "1234");
-	expect_refused(f, CHUNKS "2\r\n12\r\n3\r\n345\r\n");
+	expect_refused(f, CHUNKS "4\r\n1234\r\n3\r\n567\r\n");
 	http_talk(f, "gh");
 	assert_int_equal(f->pending_count, 1);
 	expect_refused(f, POST("/b", "3"));
@@ -255,6 +255,41 @@ static void bodies_are_bounded(void **state)
 	http_turn(f);
 	expect_served(f, POST("/b", "10") "0123456789");
 	expect_refused(f, POST("/b", "11"));
+}
+
+/* What was told to another connection, which gathered a body. */
+static void expect_gave_way(struct http_fixture *f, int client)
+{
+	int now = f->client;
+	f->client = client;
+	buf_clear(&f->got);
+	http_turn(f);
+	http_expect_start(f, BUSY_START);
+	assert_true(f->closed);
+	back_to(f, now);
+}
+
+/* Else who sends large ones, but never their last byte, would keep all others out. */
+static void the_largest_gives_way(void **state)
+{
+	struct http_fixture *f = *state;
+	f->limits.bodies_max = 10;
+	http_restart(f);
+	http_talk(f, POST("/b", "6") "abcde");
+	int large = connect_also(f);
+	http_talk(f, POST("/b", "5") "abcd");
+	/* 9 are there: with the larger one gone there is room enough. */
+	expect_served(f, POST("/b", "4") "1234");
+	expect_gave_way(f, large);
+	int middle = connect_also(f);
+	http_talk(f, POST("/b", "6") "abcde");
+	large = connect_also(f);
+	http_talk(f, CHUNKS "1\r\n1\r\n1\r\n2\r\n0\r\n\r\n");
+	http_expect_start(f, "HTTP/1.1 200 OK\r\n");
+	expect_gave_way(f, large);
+	back_to(f, middle);
+	http_talk(f, "e");
+	http_expect_start(f, "HTTP/1.1 200 OK\r\n");
 }
 
 /* Of a peer that has gone: until the handler has ended it. */
@@ -281,6 +316,39 @@ static void bodies_of_the_gone(void **state)
 	http_talk(f, POST("/later", "8") "abcdefgh");
 	http_server_destroy(&f->server);
 	http_abort(f->pending[--f->pending_count]);
+}
+
+static bool see_body(struct http_fixture *f, struct http_exchange *x)
+{
+	*(bool *)f->test = http_lacks_body(x);
+	return false;
+}
+
+static void bodies_that_were_not_read(void **state)
+{
+	static const struct {
+		const char *request;
+		bool lacks;
+	} rows[] = {
+		{"GET /b HTTP/1.1\r\nHost: h\r\n\r\n", false},
+		{POST("/b", "2") "12", false},
+		{POST("/b", "0"), false},
+		{POST("/now", "2") "12", true},
+		{POST("/now", "0"), false},
+		{"POST /now HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+			true},
+	};
+	struct http_fixture *f = *state;
+	void *flood = f->test;
+	bool lacks;
+	f->test = &lacks;
+	f->serve = see_body;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		lacks = !rows[i].lacks;
+		http_talk(f, rows[i].request);
+		assert_int_equal(lacks, rows[i].lacks);
+	}
+	f->test = flood;
 }
 
 /* Chunks that trickle: their framing earns as little as what is in them. */
@@ -318,7 +386,9 @@ int main(void)
 		CASE(many_large),
 		CASE(idle_behind_chunks),
 		CASE(bodies_are_bounded),
+		CASE(the_largest_gives_way),
 		CASE(bodies_of_the_gone),
+		CASE(bodies_that_were_not_read),
 		CASE(trickled_chunks),
 	};
 #undef CASE

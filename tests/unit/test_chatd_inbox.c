@@ -197,6 +197,78 @@ static void what_waits_is_bounded(void **state)
 	resume_it(way);
 	expect_fill(way, 'c', INBOX_POSTS_MAX - 1);
 	way_expect_payload(way, "d");
+	pause_it(way);
+	post_fill(way, first, 'e', INBOX_POSTS_MAX - 1);
+	peer_expect(second, 200, "");
+	peer_post(way, second, "ff"); /* one byte too long for what is left */
+	peer_expect(second, 503, "Too much of this connection is waiting");
+	resume_it(way);
+	expect_fill(way, 'e', INBOX_POSTS_MAX - 1);
+}
+
+/* Bodies that wait do not give way to others: they get half of what there is for all. */
+static void what_waits_in_all_is_bounded(void **state)
+{
+	struct way *way = *state;
+	way->http->limits.bodies_max = 4 * LONG;
+	http_server_set_limits(way->http->server, &way->http->limits);
+	struct peer *first = peer_open(way);
+	struct peer *second = peer_open(way);
+	struct peer *third = peer_open(way);
+	pause_it(way);
+	post_fill(way, first, 'a', LONG);
+	post_fill(way, second, 'b', LONG);
+	peer_expect_nothing(second);
+	peer_post(way, third, "c");
+	assert_non_null(strstr(buf_cstr(&third->got), "Retry-After: 1\r\n"));
+	peer_expect(third, 503, "Too much is waiting");
+	resume_it(way);
+	peer_expect(first, 200, "");
+	peer_expect(second, 200, "");
+	expect_fill(way, 'a', LONG);
+	expect_fill(way, 'b', LONG);
+	post_fill(way, first, 'd', 3 * LONG); /* served at once: it waits for nobody */
+	peer_expect(first, 200, "");
+	expect_fill(way, 'd', 3 * LONG);
+	pause_it(way);
+	post_fill(way, second, 'e', 2 * LONG);
+	peer_expect_nothing(second);
+	resume_it(way);
+	peer_expect(second, 200, "");
+	expect_fill(way, 'e', 2 * LONG);
+}
+
+static bool resume_and_take(struct http_fixture *f, struct http_exchange *x)
+{
+	struct way *way = f->test;
+	way->transport->ops->resume(way->transport);
+	inbox_take(way->inbox, x);
+	return true;
+}
+
+/* Who comes between the owner's resume and the end of its turn does not overtake. */
+static void nobody_overtakes_what_waits(void **state)
+{
+	struct way *way = *state;
+	struct peer *first = peer_open(way);
+	struct peer *second = peer_open(way);
+	pause_it(way);
+	peer_post(way, first, "a"); /* in the buffer */
+	peer_expect(first, 200, "");
+	bool (*serve)(struct http_fixture *, struct http_exchange *) = way->http->serve;
+	way->http->serve = resume_and_take;
+	peer_post(way, second, "b");
+	peer_expect(second, 200, "");
+	way_expect_payload(way, "ab");
+	way->http->serve = serve;
+	pause_it(way);
+	post_fill(way, first, 'c', INBOX_MAX + 1); /* unanswered */
+	way->http->serve = resume_and_take;
+	peer_post(way, second, "d");
+	peer_expect(first, 200, "");
+	peer_expect(second, 200, "");
+	expect_fill(way, 'c', INBOX_MAX + 1);
+	way_expect_payload(way, "d");
 }
 
 /* ---- ends ---- */
@@ -347,6 +419,8 @@ int main(void)
 		POLLS(resumed_inside_it_goes_on),
 		POLLS(a_client_that_hangs_up_was_heard),
 		POLLS(what_waits_is_bounded),
+		POLLS(what_waits_in_all_is_bounded),
+		POLLS(nobody_overtakes_what_waits),
 		POLLS(ended_inside_of_a_body),
 		POLLS(ended_inside_of_the_buffer),
 		POLLS(too_long_a_message_is_413),

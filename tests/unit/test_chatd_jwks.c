@@ -184,19 +184,50 @@ static void test_keys(void **state)
 	}
 }
 
-/* An RSA key whose modulus is len bytes: front, zeroes, back. */
-static void expect_rsa(size_t len, uint8_t front, uint8_t back, const char *e, size_t count)
+/* The longest name, and one that is longer. */
+static void test_long_name(void **state)
 {
-	char *raw = mem_zalloc(len);
+	(void)state;
+	for (size_t more = 0; more <= 1; more++) {
+		struct buf key = {0};
+		buf_append_str(&key, EC_KEY ",\"kid\":\"");
+		for (size_t i = 0; i < JWKS_KID_MAX + more; i++) {
+			buf_append_char(&key, 'k');
+		}
+		buf_append_str(&key, "\"}");
+		expect_key(buf_cstr(&key), 1 - more);
+		buf_finish(&key);
+	}
+}
+
+/* An RSA key whose modulus is len bytes: front, zeroes, back. */
+static void expect_rsa_of(const char *raw, size_t len, const char *e, size_t count)
+{
 	char *text = mem_zalloc(len * 2);
 	struct buf key = {0};
-	raw[0] = (char)front;
-	raw[len - 1] = (char)back;
 	base64url_encode(bytes_of(raw, len), text);
 	buf_printf(&key, "{\"kty\":\"RSA\",\"n\":\"%s\",\"e\":%s}", text, e);
 	expect_key(buf_cstr(&key), count);
 	buf_finish(&key);
 	free(text);
+}
+
+static void expect_rsa(size_t len, uint8_t front, uint8_t back, const char *e, size_t count)
+{
+	char *raw = mem_zalloc(len);
+	raw[0] = (char)front;
+	raw[len - 1] = (char)back;
+	expect_rsa_of(raw, len, e, count);
+	free(raw);
+}
+
+/* The same with zeroes in front of 0x80. */
+static void expect_rsa_behind(size_t zeroes, size_t len, size_t count)
+{
+	char *raw = mem_zalloc(zeroes + len);
+	raw[zeroes] = (char)0x80;
+	raw[zeroes + len - 1] = 1;
+	expect_rsa_of(raw, zeroes + len, "\"AQAB\"", count);
 	free(raw);
 }
 
@@ -208,7 +239,12 @@ static void test_rsa(void **state)
 	expect_rsa(1024, 0xff, 1, "\"AQAB\"", 1);
 	expect_rsa(256, 0x7f, 1, "\"AQAB\"", 0); /* 2047 bits */
 	expect_rsa(1025, 1, 1, "\"AQAB\"", 0); /* 8193 bits */
-	expect_rsa(257, 0, 1, "\"AQAB\"", 0); /* a zero in front */
+	expect_rsa(2048, 0xff, 1, "\"AQAB\"", 0);
+	expect_rsa(257, 0, 1, "\"AQAB\"", 0); /* a zero in front of nothing */
+	expect_rsa_behind(1, 256, 1);
+	expect_rsa_behind(1, 1024, 1);
+	expect_rsa_behind(2, 256, 0);
+	expect_rsa_behind(1, 1025, 0);
 	expect_rsa(256, 0x80, 2, "\"AQAB\"", 0); /* even */
 	expect_rsa(256, 0x80, 1, "\"AQ\"", 0);
 	expect_rsa(256, 0x80, 1, "\"AQAC\"", 0);
@@ -419,6 +455,7 @@ int main(void)
 		cmocka_unit_test(test_rfc7515),
 		cmocka_unit_test(test_only_its_algorithm),
 		cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_long_name),
 		cmocka_unit_test(test_rsa),
 		cmocka_unit_test(test_sets),
 		cmocka_unit_test(test_bounds),

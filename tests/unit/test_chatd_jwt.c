@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -252,6 +253,12 @@ static void bad_configurations(void **state)
 	expect_config_error(&(struct jwt_params){.leeway_s = 0}, "neither");
 	expect_config_error(&(struct jwt_params){.secret = bytes_of(secret.ptr, 31)}, "32 bytes");
 	expect_config_error(&(struct jwt_params){.secret = rsa}, "PEM");
+	char *longer = mem_alloc(16385);
+	memset(longer, 'k', 16385);
+	expect_config_error(&(struct jwt_params){.secret = bytes_of(longer, 16385)}, "too long");
+	expect_config_error(
+		&(struct jwt_params){.public_key = bytes_of(longer, 16385)}, "too long");
+	free(longer);
 	expect_config_error(&(struct jwt_params){.secret = secret, .leeway_s = -1}, "leeway");
 	expect_config_error(&(struct jwt_params){.secret = secret, .leeway_s = 3601}, "leeway");
 	expect_config_error(&(struct jwt_params){.public_key = secret}, "PEM");

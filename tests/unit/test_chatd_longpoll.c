@@ -108,6 +108,23 @@ static void who_does_not_poll_is_lost(void **state)
 	peer_expect(peer, 404, "No Connection with that ID");
 }
 
+static void other_timeouts_hold_from_now_on(void **state)
+{
+	const struct longpoll_params shorter = {
+		.poll_timeout_us = 1000000,
+		.away_timeout_us = 500000,
+		.close_timeout_us = CLOSE_TIMEOUT_US,
+	};
+	struct way *way = *state;
+	struct peer *peer = peer_parked(way);
+	longpoll_pool_set_params(way->pool, &shorter);
+	way_sleep(way, 2100000); /* a look at the deadlines is under way already */
+	peer_expect(peer, 200, "");
+	way_sleep(way, 1500000);
+	assert_int_equal(way->ends, 1);
+	assert_int_equal(way->end_err, ERR_CLOSED);
+}
+
 static void a_peer_that_goes_while_parked_may_come_again(void **state)
 {
 	struct way *way = *state;
@@ -299,6 +316,7 @@ int main(void)
 		POLLS(a_newer_poll_displaces),
 		POLLS(a_poll_ends_without_data),
 		POLLS(who_does_not_poll_is_lost),
+		POLLS(other_timeouts_hold_from_now_on),
 		POLLS(a_peer_that_goes_while_parked_may_come_again),
 		POLLS(half_closed_peers_are_not_sent_away),
 		POLLS(an_answer_is_queued_until_it_is_written),

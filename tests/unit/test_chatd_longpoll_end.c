@@ -89,9 +89,37 @@ static void delete_while_an_answer_is_under_way(void **state)
 	way->act = way_say_goodbye;
 	peer_delete(way, other);
 	peer_expect(other, 202, "");
-	peer_expect(second, 204, "");
+	peer_expect(second, 200, "bye");
 	assert_int_equal(way->ended, 1);
 	peer_read_big(way, peer); /* what was begun is finished */
+}
+
+static void delete_of_what_is_closed(void **state)
+{
+	struct way *way = *state;
+	struct peer *peer = peer_open(way);
+	peer_get(way, peer);
+	peer_expect(peer, 200, "");
+	way_say_goodbye(way);
+	peer_delete(way, peer);
+	peer_expect(peer, 202, "");
+	assert_int_equal(way->terminates + way->ends, 0); /* there is no owner to be told */
+	assert_int_equal(way->ended, 1);
+	assert_int_equal(longpoll_pool_queued(way->pool), 0);
+}
+
+static void delete_that_is_answered_by_an_abort(void **state)
+{
+	struct way *way = *state;
+	struct peer *peer = peer_parked(way);
+	struct peer *other = peer_open(way);
+	way->act = way_abort;
+	peer_delete(way, other);
+	peer_expect(other, 202, "");
+	peer_expect_nothing(peer);
+	assert_true(peer->closed);
+	assert_int_equal(way->ended, 1);
+	assert_int_equal(way->ends, 0);
 }
 
 /* ---- close and abort ---- */
@@ -191,6 +219,19 @@ static void close_behind_an_answer_that_is_under_way(void **state)
 	assert_int_equal(way->ended, 0);
 }
 
+static void who_has_left_is_told_of_no_drain(void **state)
+{
+	struct way *way = *state;
+	struct peer *peer = peer_parked(way);
+	way->transport->ops->want_drain(way->transport, true);
+	peer->slow = true;
+	way_send_fill(way, 'b', WAY_BIG);
+	way_turn(way);
+	way_close(way);
+	peer_read_big(way, peer);
+	assert_int_equal(way->drains, 0);
+}
+
 static void what_nobody_fetches_may_be_dropped(void **state)
 {
 	struct way *way = *state;
@@ -256,12 +297,15 @@ int main(void)
 		POLLS(delete_without_a_poll),
 		POLLS(delete_does_not_depend_on_the_owner),
 		POLLS(delete_while_an_answer_is_under_way),
+		POLLS(delete_of_what_is_closed),
+		POLLS(delete_that_is_answered_by_an_abort),
 		POLLS(close_with_a_poll),
 		POLLS(close_without_a_poll),
 		POLLS(close_with_nothing_to_say),
 		POLLS(last_words_are_kept_for_some_time),
 		POLLS(last_words_count_until_they_are_written),
 		POLLS(close_behind_an_answer_that_is_under_way),
+		POLLS(who_has_left_is_told_of_no_drain),
 		POLLS(what_nobody_fetches_may_be_dropped),
 		POLLS(who_holds_nothing_is_not_dropped),
 		POLLS(abort_breaks_the_poll),

@@ -288,6 +288,7 @@ static void uploads_without_a_door(void **state)
 	struct fixture *f = *state;
 	const struct value *got;
 	struct value item;
+	struct list door;
 	start(f, &op_plain, WAITS_HARD);
 	struct upload *upload = upload_create(f->op, BYTES_LIT("9"), &kind);
 	struct upload *lost = upload_create(f->op, BYTES_LIT("10"), &kind);
@@ -301,12 +302,16 @@ static void uploads_without_a_door(void **state)
 	assert_string_equal(lost->error, "The underlying connection was closed.");
 	assert_int_equal(upload_fail(lost, f->op), ERR_CLOSED);
 	assert_string_equal(f->op->message, lost->error);
+	list_init(&door);
+	list_append(&door, &upload->in_door);
 	op_cancel(f->op);
 	assert_int_equal(upload_wait(upload, f->op), OP_NEXT);
 	assert_int_equal(upload_read(upload, &got), 1);
 	assert_int_equal(got->integer, 5);
 	assert_int_equal(upload_wait(upload, f->op), OP_NEXT);
 	assert_int_equal(upload_read(upload, &got), ERR_CLOSED);
+	/* No item finds its way to it any more: it could not be put. */
+	assert_true(list_empty(&door));
 	op_resume(f->op, 0);
 }
 

@@ -54,6 +54,31 @@ static void has_a_form_for_each_way(void **state)
 	assert_null(msg);
 }
 
+static void goes_alone_in_each_way(void **state)
+{
+	static const struct {
+		enum transport_framing framing;
+		const char *text;
+		size_t len;
+	} ways[] = {
+		{FRAMING_RAW, PING, 11},
+		{FRAMING_WS, "\x81\x0b" PING, 13},
+		{FRAMING_SSE, "data: " PING "\r\n\r\n", 21},
+	};
+	const struct hub_message message = ping();
+	(void)state;
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		struct chunk *chunk = outmsg_alone(&hub_codec_json, &message, ways[i].framing);
+		assert_chunk(chunk, ways[i].text, ways[i].len);
+		assert_int_equal(chunk->refs, 1);
+		chunk_unref(chunk);
+	}
+	const struct hub_codec *packed = hub_codec_msgpack(MSGPACK_NAMES_PASCAL, MSGPACK_LZ4_NONE);
+	struct chunk *chunk = outmsg_alone(packed, &message, FRAMING_WS);
+	assert_chunk(chunk, "\x82\x03\x02\x91\x06", 5);
+	chunk_unref(chunk);
+}
+
 static void frames_of_all_lengths(void **state)
 {
 	static const struct {
@@ -177,6 +202,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(has_a_form_for_each_way),
+		cmocka_unit_test(goes_alone_in_each_way),
 		cmocka_unit_test(frames_of_all_lengths),
 		cmocka_unit_test(the_builder_tells_its_size),
 		cmocka_unit_test(is_shared_by_workers_and_receivers),

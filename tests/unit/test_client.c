@@ -153,6 +153,13 @@ static void test_all_at_once(void **state)
 
 /* ---- bodies ---- */
 
+static void expect_upgrade(void)
+{
+	server_accept();
+	assert_memory_equal(server_request(), "GET /chathub?id=tok%2F%2B%3D ", 29);
+	client_close(&client);
+}
+
 static void check_body(const char *head, const char *body, bool dribble, bool end)
 {
 	side_start(&plain);
@@ -168,9 +175,7 @@ static void check_body(const char *head, const char *body, bool dribble, bool en
 	if (end) {
 		server_hang_up(false);
 	}
-	server_accept();
-	assert_memory_equal(server_request(), "GET /chathub?id=tok%2F%2B%3D ", 29);
-	client_close(&client);
+	expect_upgrade();
 }
 
 static void test_bodies(void **state)
@@ -188,6 +193,20 @@ static void test_bodies(void **state)
 	check_body("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
 		   "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
 		chunked, false, false);
+}
+
+/* The end of the one comes with the start of the other. */
+static void test_interim_answer_in_pieces(void **state)
+{
+	(void)state;
+	side_start(&plain);
+	server_accept();
+	server_request();
+	server_say("HTTP/1.1 100 Con");
+	server_say("tinue\r\n\r\nHTTP/1.1 20");
+	server_say("0 OK\r\nConnection: close\r\n\r\n" OK_NEGOTIATE);
+	server_hang_up(false);
+	expect_upgrade();
 }
 
 /* ---- ends, deadlines and second thoughts at each stage ---- */
@@ -327,6 +346,7 @@ int main(void)
 		CLIENT_TEST(test_unix),
 		CLIENT_TEST(test_all_at_once),
 		CLIENT_TEST(test_bodies),
+		CLIENT_TEST(test_interim_answer_in_pieces),
 		CLIENT_TEST(test_peer_vanishes),
 		CLIENT_TEST(test_open_timeout),
 		CLIENT_TEST(test_close_while_opening),

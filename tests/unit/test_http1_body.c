@@ -194,6 +194,8 @@ static void test_refused(void **state)
 			feed(&body, BYTES_LIT("0\r\n\r\n"), 1, &got);
 			assert_int_equal(got.err, ERR_BAD_REQUEST);
 			buf_finish(&got.payload);
+			struct bytes nothing = BYTES_NONE, piece;
+			assert_int_equal(http1_body_feed(&body, &nothing, &piece), ERR_BAD_REQUEST);
 		}
 	}
 }

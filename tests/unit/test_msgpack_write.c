@@ -159,25 +159,26 @@ static void test_names(void **state)
 	value_put(&dictionary, "Dd", value_null);
 	struct value list = value_array(arena, 1);
 	value_add(&list, inner);
-	struct value outer = value_object(arena, 6);
+	struct value outer = value_object(arena, 7);
 	value_put(&outer, "roomId", dictionary);
 	value_put(&outer, "E", list);
 	value_put(&outer, "", value_null);
 	value_put(&outer, "_a", value_null);
 	value_put(&outer, "\xc3\xa9", value_null);
 	value_put(&outer, "z", value_null);
+	value_put(&outer, "{", value_null);
 	assert_written_as(outer, MSGPACK_NAMES_PASCAL,
-		"86a6526f6f6d4964"
+		"87a6526f6f6d4964"
 		"82a16381a14201a24464c0"
 		"a14591"
 		"81a14201"
-		"a0c0a25f61c0a2c3a9c0a15ac0");
+		"a0c0a25f61c0a2c3a9c0a15ac0a17bc0");
 	assert_written_as(outer, MSGPACK_NAMES_CAMEL,
-		"86a6726f6f6d4964"
+		"87a6726f6f6d4964"
 		"82a16381a16201a24464c0"
 		"a14591"
 		"81a16201"
-		"a0c0a25f61c0a2c3a9c0a17ac0");
+		"a0c0a25f61c0a2c3a9c0a17ac0a17bc0");
 }
 
 static void test_pieces(void **state)

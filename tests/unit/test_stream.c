@@ -35,6 +35,17 @@ static void test_send_and_receive(void **state)
 			getsockopt(
 				stream_fd(side.stream), IPPROTO_TCP, TCP_USER_TIMEOUT, &on, &size);
 			assert_int_equal(on, 13000);
+			getsockopt(stream_fd(side.stream), SOL_SOCKET, SO_KEEPALIVE, &on, &size);
+			assert_int_equal(on, 0);
+		}
+		stream_probe(side.stream);
+		getsockopt(stream_fd(side.stream), SOL_SOCKET, SO_KEEPALIVE, &on, &size);
+		assert_int_equal(on != 0, tcp != 0);
+		if (tcp != 0) {
+			getsockopt(stream_fd(side.stream), IPPROTO_TCP, TCP_KEEPIDLE, &on, &size);
+			assert_int_equal(on, 10);
+			getsockopt(stream_fd(side.stream), IPPROTO_TCP, TCP_KEEPINTVL, &on, &size);
+			assert_int_equal(on, 4);
 		}
 		side_finish(&side);
 	}

@@ -130,6 +130,7 @@ static const struct {
 	{"id", "id", BYTES_LIT(""), 1},
 	{"id=", "id", BYTES_LIT(""), 1},
 	{"idx=1&xid=2&i=3", "id", BYTES_LIT(""), 0},
+	{"i%C3%A9=1&%e2%82%ac=2&id=3", "id", BYTES_LIT("3"), 1},
 	{"a=1&&id=x=y&b", "id", BYTES_LIT("x=y"), 1},
 	{"a=1;id=2", "id", BYTES_LIT(""), 0},
 	{"a+b=1", "a b", BYTES_LIT("1"), 1},

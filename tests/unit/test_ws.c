@@ -342,6 +342,7 @@ static void test_pieces(void **state)
 	assert_int_equal(event.payload.len, 3);
 	assert_ptr_equal(event.payload.ptr, input + 2);
 	assert_false(event.frame_end);
+	assert_false(ws_reader_idle(&reader));
 	assert_int_equal(ws_reader_next(&reader, &data, &len, &event), ERR_AGAIN);
 	len = 3;
 	assert_int_equal(ws_reader_next(&reader, &data, &len, &event), 0);

@@ -142,6 +142,8 @@ static void test_keys(void **state)
 	assert_false(ws_key_valid(BYTES_LIT("dGhlIHNhbXBsZSBub25jZSEh")));
 	assert_false(ws_key_valid(BYTES_LIT("dGhlIHNhbXBsZSBub25j_Q==")));
 	assert_false(ws_key_valid(BYTES_LIT("dGhlIHNhbXBsZSBub25jZ===")));
+	assert_false(ws_key_valid(BYTES_LIT("dGhlIHNhbXBsZSBub25jZQ=x")));
+	assert_false(ws_key_valid(BYTES_LIT("dGhlIHNhbXBsZSBub25jZ{==")));
 	ws_make_key(one);
 	ws_make_key(two);
 	assert_true(ws_key_valid(bytes_str(one)));
