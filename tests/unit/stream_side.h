@@ -8,13 +8,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "lib/base/err.h"
 #include "lib/net/stream.h"
+#include "tests/unit/tcp_pair.h"
 
 static struct loop *loop;
 static struct stream_pool *pool;
@@ -61,21 +61,6 @@ static inline void side_drain(void *ctx)
 }
 
 static const struct stream_events side_events = {side_data, side_end, side_drain};
-
-static inline void tcp_pair(int ends[2])
-{
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t size = sizeof(at);
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(listener, (struct sockaddr *)&at, sizeof(at)), 0);
-	assert_int_equal(listen(listener, 1), 0);
-	assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &size), 0);
-	ends[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(connect(ends[1], (struct sockaddr *)&at, sizeof(at)), 0);
-	ends[0] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	assert_true(ends[0] >= 0);
-	close(listener);
-}
 
 static inline void side_open(struct side *side, bool tcp)
 {

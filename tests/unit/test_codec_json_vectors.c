@@ -6,7 +6,7 @@
 
 #include "lib/base/err.h"
 #include "lib/hubproto/codec.h"
-#include "tests/unit/json_file.h"
+#include "tests/unit/hub_vector.h"
 
 static struct arena *arena;
 
@@ -36,51 +36,6 @@ static struct bytes first_record(struct bytes chunk)
 	size_t scanned = 0;
 	assert_int_equal(hub_codec_json.next_record(&chunk, 1 << 20, &scanned, &record), 0);
 	return record;
-}
-
-static bool same_text(const struct value *object, const char *name, struct bytes text)
-{
-	return bytes_eq(json_file_text(object, name), text);
-}
-
-static bool same_value(const struct value *expected, const struct value *value)
-{
-	struct buf a = {0}, b = {0};
-	json_write(&a, expected != NULL ? expected : &value_null);
-	json_write(&b, value);
-	bool same = bytes_eq(buf_bytes(&a), buf_bytes(&b));
-	buf_finish(&a);
-	buf_finish(&b);
-	return same;
-}
-
-/* The message against the object that describes it. */
-static void assert_message(const struct value *expected, const struct hub_message *message)
-{
-	assert_int_equal(value_get(expected, "type")->integer, message->type);
-	assert_true(same_text(expected, "invocationId", message->invocation_id));
-	assert_true(same_text(expected, "target", message->target));
-	assert_true(same_text(expected, "error", message->error));
-	if (message->type == HUB_INVOCATION || message->type == HUB_STREAM_INVOCATION) {
-		assert_true(same_value(value_get(expected, "arguments"), &message->arguments));
-	}
-	const struct value *ids = value_get(expected, "streamIds");
-	assert_int_equal(message->stream_id_count, ids != NULL ? ids->count : 0);
-	for (uint32_t i = 0; i < message->stream_id_count; i++) {
-		assert_true(bytes_eq(message->stream_ids[i], ids->items[i].text));
-	}
-	const struct value *result = value_get(expected, "result");
-	if (message->type == HUB_COMPLETION) {
-		assert_int_equal(message->outcome, result != NULL	    ? HUB_OUTCOME_RESULT
-						   : message->error.len > 0 ? HUB_OUTCOME_ERROR
-									    : HUB_OUTCOME_VOID);
-	}
-	const struct value *item = result != NULL ? result : value_get(expected, "item");
-	assert_true(same_value(item, &message->item));
-	const struct value *sequence = value_get(expected, "sequenceId");
-	assert_true(message->sequence_id == (sequence != NULL ? sequence->integer : 0));
-	const struct value *reconnect = value_get(expected, "allowReconnect");
-	assert_int_equal(message->allow_reconnect, reconnect != NULL && reconnect->boolean);
 }
 
 static void test_what_clients_write(void **state)

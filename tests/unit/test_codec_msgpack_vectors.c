@@ -8,8 +8,7 @@
 #include "lib/base/err.h"
 #include "lib/hubproto/codec.h"
 #include "tests/unit/hex.h"
-#include "tests/unit/json_file.h"
-#include "tests/unit/same_value.h"
+#include "tests/unit/hub_vector.h"
 
 static struct arena *arena;
 static const struct hub_codec *codec;
@@ -42,45 +41,6 @@ static int read_next(struct bytes *input, struct hub_message *ret_message)
 	err = codec->read(arena, record, ret_message, &why);
 	assert_true((err != 0) == (why != NULL));
 	return err;
-}
-
-static bool same_text(const struct value *object, const char *name, struct bytes text)
-{
-	return bytes_eq(json_file_text(object, name), text);
-}
-
-static bool same_item(const struct value *expected, const struct value *value)
-{
-	return same_value(expected != NULL ? expected : &value_null, value);
-}
-
-/* The message against the object that describes it. */
-static void assert_message(const struct value *expected, const struct hub_message *message)
-{
-	assert_int_equal(value_get(expected, "type")->integer, message->type);
-	assert_true(same_text(expected, "invocationId", message->invocation_id));
-	assert_true(same_text(expected, "target", message->target));
-	assert_true(same_text(expected, "error", message->error));
-	if (message->type == HUB_INVOCATION || message->type == HUB_STREAM_INVOCATION) {
-		assert_true(same_item(value_get(expected, "arguments"), &message->arguments));
-	}
-	const struct value *ids = value_get(expected, "streamIds");
-	assert_int_equal(message->stream_id_count, ids != NULL ? ids->count : 0);
-	for (uint32_t i = 0; i < message->stream_id_count; i++) {
-		assert_true(bytes_eq(message->stream_ids[i], ids->items[i].text));
-	}
-	const struct value *result = value_get(expected, "result");
-	if (message->type == HUB_COMPLETION) {
-		assert_int_equal(message->outcome, result != NULL	    ? HUB_OUTCOME_RESULT
-						   : message->error.len > 0 ? HUB_OUTCOME_ERROR
-									    : HUB_OUTCOME_VOID);
-	}
-	const struct value *item = result != NULL ? result : value_get(expected, "item");
-	assert_true(same_item(item, &message->item));
-	const struct value *sequence = value_get(expected, "sequenceId");
-	assert_true(message->sequence_id == (sequence != NULL ? sequence->integer : 0));
-	const struct value *reconnect = value_get(expected, "allowReconnect");
-	assert_int_equal(message->allow_reconnect, reconnect != NULL && reconnect->boolean);
 }
 
 /* All that clients write, in one stream that comes byte by byte. */

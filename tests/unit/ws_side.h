@@ -3,13 +3,13 @@
 #ifndef TESTS_UNIT_WS_SIDE_H
 #define TESTS_UNIT_WS_SIDE_H
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "chatd/transport/ws.h"
 #include "lib/loop/loop.h"
+#include "tests/unit/tcp_pair.h"
 #include "tests/unit/ws_echo.h"
 
 #define CLOSE_TIMEOUT_US 300000
@@ -81,21 +81,6 @@ static const struct transport_events events = {
 	.on_closing = on_closing,
 	.on_drain = on_drain,
 };
-
-static inline void tcp_pair(int ends[2])
-{
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t size = sizeof(at);
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(listener, (struct sockaddr *)&at, sizeof(at)), 0);
-	assert_int_equal(listen(listener, 1), 0);
-	assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &size), 0);
-	ends[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(connect(ends[1], (struct sockaddr *)&at, sizeof(at)), 0);
-	ends[0] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	assert_true(ends[0] >= 0);
-	close(listener);
-}
 
 /* tcp: with ends in order and resets; else a pair whose buffer is as small as can be. */
 static inline void side_open(struct side *side, bool tcp, struct bytes early)
