@@ -5,6 +5,7 @@
 #include "chatctl/chat_item.h"
 #include "lib/base/err.h"
 #include "lib/ctl/frames.h"
+#include "lib/value/tree.h"
 
 #define REQUEST_ID 1
 /* Bytes of answers that are held. */
@@ -75,7 +76,7 @@ static void call_fail(struct chat_call *call, int err, const char *message)
 static void add_item(struct chat_call *call, const struct value *value)
 {
 	struct answer_item *item = arena_alloc(call->arena, sizeof(*item));
-	item->value = chat_value_copy(call->arena, value);
+	item->value = value_copy(call->arena, value);
 	list_append(&call->items, &item->node);
 	call->count++;
 }

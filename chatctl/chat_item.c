@@ -2,52 +2,29 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/err.h"
+#include "lib/value/tree.h"
 
-/* MessagePack may spell the names of fields with a capital: here they are as in JSON. */
-static const char *copy_name(struct arena *arena, struct bytes name, bool respell)
+/* MessagePack may spell the names of fields with a capital: here they are as in JSON. The tree is a
+ * copy of our own. */
+static void respell(struct value *value)
 {
-	char *copy = (char *)(uintptr_t)arena_dup(arena, name).ptr;
-	if (respell && copy[0] >= 'A' && copy[0] <= 'Z') {
-		copy[0] = (char)(copy[0] - 'A' + 'a');
+	for (uint32_t i = 0; value->kind == VALUE_ARRAY && i < value->count; i++) {
+		respell(&value->items[i]);
 	}
-	return copy;
+	for (uint32_t i = 0; value->kind == VALUE_OBJECT && i < value->count; i++) {
+		char *name = (char *)(uintptr_t)value->members[i].name.ptr;
+		if (name[0] >= 'A' && name[0] <= 'Z') {
+			name[0] = (char)(name[0] - 'A' + 'a');
+		}
+		respell(&value->members[i].value);
+	}
 }
 
-static struct value copy_tree(struct arena *arena, const struct value *value, bool respell)
+static struct value copy_respelt(struct arena *arena, const struct value *value)
 {
-	struct value copy = *value;
-	switch (value->kind) {
-	case VALUE_TEXT:
-	case VALUE_BINARY:
-		copy.text = arena_dup(arena, value->text);
-		break;
-	case VALUE_ARRAY:
-		copy = value_array(arena, value->count);
-		for (uint32_t i = 0; i < value->count; i++) {
-			value_add(&copy, copy_tree(arena, &value->items[i], respell));
-		}
-		break;
-	case VALUE_OBJECT:
-		copy = value_object(arena, value->count);
-		for (uint32_t i = 0; i < value->count; i++) {
-			const struct value_member *member = &value->members[i];
-			value_put(&copy, copy_name(arena, member->name, respell),
-				copy_tree(arena, &member->value, respell));
-		}
-		break;
-	case VALUE_NULL:
-	case VALUE_BOOL:
-	case VALUE_INT:
-	case VALUE_DOUBLE:
-	case VALUE_TIME:
-		break;
-	}
+	struct value copy = value_copy(arena, value);
+	respell(&copy);
 	return copy;
-}
-
-struct value chat_value_copy(struct arena *arena, const struct value *value)
-{
-	return copy_tree(arena, value, false);
 }
 
 static struct chat_item *item_create(enum chat_item_kind kind)
@@ -62,7 +39,7 @@ static struct chat_item *item_create(enum chat_item_kind kind)
 struct chat_item *chat_item_message(const struct value *message)
 {
 	struct chat_item *item = item_create(CHAT_ITEM_MESSAGE);
-	item->value = copy_tree(item->arena, message, true);
+	item->value = copy_respelt(item->arena, message);
 	return item;
 }
 
@@ -70,7 +47,7 @@ struct chat_item *chat_item_event(struct bytes target, const struct value *argum
 {
 	struct chat_item *item = item_create(CHAT_ITEM_EVENT);
 	item->target = arena_dup(item->arena, target);
-	item->value = copy_tree(item->arena, arguments, true);
+	item->value = copy_respelt(item->arena, arguments);
 	return item;
 }
 

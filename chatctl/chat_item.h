@@ -32,8 +32,6 @@ struct chat_item *chat_item_notice(struct bytes text);
 void chat_item_free(struct chat_item **item);
 void chat_items_free(struct list *items);
 
-/* Copies a tree. */
-struct value chat_value_copy(struct arena *arena, const struct value *value);
 /* Members are found without regard to case. One that is text; else len 0. */
 struct bytes chat_value_text(const struct value *object, const char *name);
 /* A member that is a number of 1 or more; else 0. */

@@ -71,7 +71,7 @@ struct conn {
 	struct flows *flows; /* the hub's: streams and questions; NULL: there were none so far */
 	unsigned stalled_streams; /* the hub's: those that wait for room in the send queue */
 	uint64_t opened_us, last_received_us, last_ping_us;
-	uint64_t hold_until_us; /* restored rooms go live then; 0: they are, or there are none */
+	uint64_t hold_until_us; /* rooms that are held go live then; 0: there are none */
 	unsigned naming; /* calls under way that will say from where on they read a room: until
 			    then the hold is not over */
 	enum conn_state state;

@@ -13,8 +13,9 @@ struct rooms;
 
 /* How far a connection is in a room. */
 enum entry_state {
-	ENTRY_HELD, /* restored at connect: nothing is sent before the client names the room, or the
-		       hold is over */
+	ENTRY_HELD, /* restored at connect, or joined by another device before the client could say
+		       from where on: nothing is sent before it names the room, or the hold is over
+		     */
 	ENTRY_CATCHING_UP, /* numbers from next on are read from the store; live ones are not sent
 			    */
 	ENTRY_LIVE, /* everything up to the room's head was sent; live messages are sent at once */

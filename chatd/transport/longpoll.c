@@ -6,7 +6,7 @@
 #include "lib/base/err.h"
 #include "lib/base/list.h"
 
-/* How often deadlines are looked at: one of the two time-outs, in so many parts. */
+/* How often deadlines are looked at: the shortest of the time-outs, in so many parts. */
 #define SWEEP_PARTS 8
 #define SWEEP_MAX_US 1000000
 #define SWEEP_MIN_US 10000

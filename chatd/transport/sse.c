@@ -15,13 +15,10 @@ struct sse {
 	struct loop_defer burial; /* it is fed from deeper down: freed at the end of the turn */
 };
 
-#define EVENT_BEFORE "data: "
-#define EVENT_AFTER "\r\n\r\n"
-
 struct chunk *sse_event(struct bytes payload)
 {
-	static const struct bytes before = BYTES_LIT(EVENT_BEFORE);
-	static const struct bytes after = BYTES_LIT(EVENT_AFTER);
+	static const struct bytes before = BYTES_LIT("data: ");
+	static const struct bytes after = BYTES_LIT("\r\n\r\n");
 	assert(payload.len == 0 || memchr(payload.ptr, '\n', payload.len) == NULL);
 	struct chunk *chunk = chunk_create(before.len + payload.len + after.len);
 	char *space = chunk_space(chunk);
@@ -32,9 +29,6 @@ struct chunk *sse_event(struct bytes payload)
 	memcpy(space + before.len + payload.len, after.ptr, after.len);
 	return chunk;
 }
-
-#undef EVENT_BEFORE
-#undef EVENT_AFTER
 
 static struct sse *sse_of(struct transport *transport)
 {

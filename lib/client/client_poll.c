@@ -71,8 +71,7 @@ static void on_head(void *ctx, const struct http1_response *response)
 	} else if (status == 204) {
 		poll_end(poll, ERR_CLOSED, BYTES_LIT("the server ended the connection"));
 	} else if (status != 200) {
-		poll_end(poll, ERR_UNREACHABLE,
-			BYTES_LIT("what answers there is no SignalR server"));
+		poll_end(poll, ERR_UNREACHABLE, BYTES_LIT(NEGOTIATE_NO_SIGNALR));
 	}
 	carrier_leave(&poll->carrier);
 }

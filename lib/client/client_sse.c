@@ -9,8 +9,6 @@
 #include "lib/client/poster.h"
 #include "lib/wire/sse.h"
 
-#define NO_SIGNALR "what answers there is no SignalR server"
-
 enum sse_state {
 	CLIENT_SSE_ASKING, /* GET is sent, no answer yet */
 	CLIENT_SSE_OPEN, /* events come, what is sent is posted */
@@ -68,7 +66,7 @@ static void on_head(void *ctx, const struct http1_response *response)
 		negotiate_status_text(response->status, text);
 		sse_end(sse, negotiate_status_err(response->status), bytes_str(text));
 	} else if (response->status != 200 || !is_event_stream(response)) {
-		sse_end(sse, ERR_UNREACHABLE, BYTES_LIT(NO_SIGNALR));
+		sse_end(sse, ERR_UNREACHABLE, BYTES_LIT(NEGOTIATE_NO_SIGNALR));
 	} else {
 		set_state(sse, CLIENT_SSE_OPEN);
 		sse_heard(sse);

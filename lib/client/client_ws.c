@@ -10,8 +10,6 @@
 #include "lib/client/negotiate.h"
 #include "lib/wire/ws.h"
 
-#define NO_SIGNALR "what answers there is no SignalR server"
-
 enum ws_state {
 	CLIENT_WS_UPGRADING, /* line is set, no stream */
 	CLIENT_WS_OPEN, /* frames go both ways */
@@ -205,7 +203,7 @@ static void on_switched(
 	stream_set_owner(stream, &stream_events, ws);
 	if (!is_accepted(response, ws->key)) {
 		stream_close(&ws->stream);
-		ws_end(ws, ERR_UNREACHABLE, BYTES_LIT(NO_SIGNALR));
+		ws_end(ws, ERR_UNREACHABLE, BYTES_LIT(NEGOTIATE_NO_SIGNALR));
 	} else {
 		set_state(ws, CLIENT_WS_OPEN);
 		stream_want_drain(stream, false);
@@ -218,7 +216,7 @@ static void on_switched(
 static void on_head(void *ctx, const struct http1_response *response)
 {
 	struct client_ws *ws = ctx;
-	char text[NEGOTIATE_STATUS_SIZE] = NO_SIGNALR;
+	char text[NEGOTIATE_STATUS_SIZE] = NEGOTIATE_NO_SIGNALR;
 	int err = ERR_UNREACHABLE;
 	if (response->status >= 300) {
 		negotiate_status_text(response->status, text);

@@ -6,8 +6,6 @@
 #include "lib/value/json.h"
 #include "lib/wire/http1.h"
 
-#define NO_SIGNALR BYTES_LIT("what answers there is no SignalR server")
-
 bool negotiate_token_valid(struct bytes token)
 {
 	for (size_t i = 0; i < token.len; i++) {
@@ -88,7 +86,7 @@ int negotiate_read(struct arena *arena, struct bytes body, struct negotiation *r
 {
 	struct value root;
 	if (json_read(arena, body, &root, NULL) != 0 || root.kind != VALUE_OBJECT) {
-		return fail(ret_text, ERR_UNREACHABLE, NO_SIGNALR);
+		return fail(ret_text, ERR_UNREACHABLE, BYTES_LIT(NEGOTIATE_NO_SIGNALR));
 	}
 	struct bytes error = text_of(&root, "error");
 	if (error.len > 0) {
@@ -100,7 +98,7 @@ int negotiate_read(struct arena *arena, struct bytes body, struct negotiation *r
 	}
 	const struct value *transports = value_get(&root, "availableTransports");
 	if (transports == NULL || transports->kind != VALUE_ARRAY) {
-		return fail(ret_text, ERR_UNREACHABLE, NO_SIGNALR);
+		return fail(ret_text, ERR_UNREACHABLE, BYTES_LIT(NEGOTIATE_NO_SIGNALR));
 	}
 	const struct value *version = value_get(&root, "negotiateVersion");
 	bool has_token = version != NULL && version->kind == VALUE_INT && version->integer >= 1;

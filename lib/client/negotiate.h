@@ -27,6 +27,9 @@ struct negotiation {
 int negotiate_read(struct arena *arena, struct bytes body, struct negotiation *ret_negotiation,
 	struct bytes *ret_text);
 
+/* Of answers that no SignalR server gives. */
+#define NEGOTIATE_NO_SIGNALR "what answers there is no SignalR server"
+
 /* What a status that is not the hoped-for one means: an ERR_*. */
 int negotiate_status_err(int status);
 /* The same for a connection that was there before, where 404 says that the server knows it no

@@ -11,7 +11,6 @@
 /* Bytes of an answer to negotiate. */
 enum { BODY_MAX = 64 * 1024 };
 
-#define NO_SIGNALR "what answers there is no SignalR server"
 #define NOBODY "nobody answers at that address"
 
 enum opening_state {
@@ -168,7 +167,7 @@ static void on_head(void *ctx, const struct http1_response *response)
 		negotiate_status_text(response->status, text);
 		opening_fail_str(o, negotiate_status_err(response->status), text);
 	} else if (response->status != 200) {
-		opening_fail_str(o, ERR_UNREACHABLE, NO_SIGNALR);
+		opening_fail_str(o, ERR_UNREACHABLE, NEGOTIATE_NO_SIGNALR);
 	}
 }
 
@@ -176,7 +175,7 @@ static void on_body(void *ctx, struct bytes piece)
 {
 	struct opening *o = ctx;
 	if (o->body.len + piece.len > BODY_MAX) {
-		opening_fail_str(o, ERR_UNREACHABLE, NO_SIGNALR);
+		opening_fail_str(o, ERR_UNREACHABLE, NEGOTIATE_NO_SIGNALR);
 		return;
 	}
 	buf_append_bytes(&o->body, piece);

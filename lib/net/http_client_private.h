@@ -63,7 +63,6 @@ struct http_client_call {
 	struct buf body, headers;
 	int err; /* why it is ended from here; 0: curl says how it ended */
 	CURLcode code;
-	int status;
 	bool added; /* curl has it */
 	bool withdrawn; /* nobody is told any more */
 	bool telling; /* who withdraws it now leaves its end to http_call_tell() */

@@ -8,6 +8,7 @@
 #include "chatctl/chat_item.h"
 #include "lib/base/err.h"
 #include "lib/value/json.h"
+#include "lib/value/tree.h"
 
 static struct value read_json(struct arena *arena, const char *text)
 {
@@ -58,7 +59,7 @@ static void test_plain_copy(void **state)
 	struct arena *from = arena_create(0), *to = arena_create(0);
 	(void)state;
 	struct value value = read_json(from, text);
-	struct value copy = chat_value_copy(to, &value);
+	struct value copy = value_copy(to, &value);
 	arena_destroy(&from);
 	assert_json(&copy, text);
 	arena_destroy(&to);
