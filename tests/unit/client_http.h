@@ -117,11 +117,67 @@ static inline void assert_nobody_comes(void)
 	assert_int_equal(accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), -1);
 }
 
+/* The server closes the connection for POST, which is idle, and the client sees it. */
+static inline void server_drops_idle(void)
+{
+	server_use(UP);
+	server_hang_up(false);
+	turns(5);
+}
+
 #define HANDSHAKE "{\"protocol\":\"json\",\"version\":1}" SEPARATOR
 #define PING "{\"type\":6}" SEPARATOR
 #define CALL(id, name) \
 	"{\"type\":1,\"invocationId\":\"" id "\",\"target\":\"" name \
 	"\",\"arguments\":[]}" SEPARATOR
+
+/* ---- what the transports have in common ---- */
+
+/* The first request of a client with a token: that line, with those headers behind the others. */
+static inline void check_first_request(
+	const struct client_options *options, const char *line, const char *headers)
+{
+	char wanted[256];
+	struct client_options all = *options;
+	all.token = BYTES_LIT("a.b");
+	side_start(&all);
+	server_offer(OFFER_ALL);
+	server_accept();
+	snprintf(wanted, sizeof(wanted),
+		"%s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer a.b\r\n%s\r\n", line, url + 7,
+		headers);
+	assert_string_equal(server_request(), wanted);
+	assert_nobody_comes(); /* nothing is posted before the answer */
+}
+
+/* The owner closes inside each of his callbacks. answer: the server invokes X(1), answers the call
+ * "a" with 1, and closes. */
+static inline void check_close_inside(void (*to_open)(const struct client_options *options),
+	const struct client_options *options, void (*answer)(void))
+{
+	static const char *const wanted[] = {
+		[IN_OPEN] = "",
+		[IN_INVOCATION] = "X[1];",
+		[IN_DONE] = "X[1];a:ok::1;",
+		[IN_CLOSE] = "X[1];a:ok::1;",
+	};
+	for (enum inside where = IN_OPEN; where <= IN_CLOSE; where++) {
+		close_inside = where;
+		to_open(options);
+		if (client != NULL) {
+			side_call("a");
+			server_takes_post(CALL("1", "a"));
+			answer();
+		}
+		turns(8);
+		assert_null(client);
+		assert_heard(wanted[where]);
+		assert_int_equal(closes, where == IN_CLOSE ? 1 : 0);
+		server_hang_up_all();
+		assert_nobody_lingers();
+		closes = 0;
+	}
+}
 
 /* ---- server-sent events ---- */
 

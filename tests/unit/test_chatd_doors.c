@@ -21,6 +21,23 @@ static const char *with(const char *header, const char *more)
 	return headers;
 }
 
+/* A request of alice to that connection. start: "METHOD /path". */
+static const char *ask(struct doors *doors, int fd, const char *start,
+	const struct conn_token *token, const char *body)
+{
+	return doors_ask(doors, fd, doors_line(doors, start, token), doors->alice, body);
+}
+
+/* What opens a transport is answered so, whichever of them it is. */
+static void expect_openings(
+	struct doors *doors, int fd, const struct conn_token *token, int status, const char *end)
+{
+	const char *line = doors_line(doors, "GET " HUB, token);
+	expect_answer(doors_ask(doors, fd, line, doors->alice, NULL), status, end);
+	expect_answer(doors_ask(doors, fd, line, with(doors->alice, EVENTS), NULL), status, end);
+	expect_answer(doors_ask(doors, fd, line, with(doors->alice, UPGRADE), NULL), status, end);
+}
+
 /* ---- negotiate ---- */
 
 static void test_negotiate_versions(void **state)
@@ -88,16 +105,9 @@ static void test_foreign_ids(void **state)
 		struct conn_token token = doors_id(kind == 0 ? DOORS_WORKERS : 0);
 		token.incarnation += kind == 1 ? 1 : 0;
 		int fd = doors_connect(&doors, 0);
-		const char *line = doors_line(&doors, "GET " HUB, &token);
-		expect_answer(doors_ask(&doors, fd, line, doors.alice, NULL), 404, GONE);
-		expect_answer(
-			doors_ask(&doors, fd, line, with(doors.alice, EVENTS), NULL), 404, GONE);
-		expect_answer(
-			doors_ask(&doors, fd, line, with(doors.alice, UPGRADE), NULL), 404, GONE);
-		line = doors_line(&doors, "POST " HUB, &token);
-		expect_answer(doors_ask(&doors, fd, line, doors.alice, NULL), 404, GONE);
-		line = doors_line(&doors, "DELETE " HUB, &token);
-		expect_answer(doors_ask(&doors, fd, line, doors.alice, NULL), 404, GONE);
+		expect_openings(&doors, fd, &token, 404, GONE);
+		expect_answer(ask(&doors, fd, "POST " HUB, &token, NULL), 404, GONE);
+		expect_answer(ask(&doors, fd, "DELETE " HUB, &token, NULL), 404, GONE);
 		doors_close(&doors);
 	}
 }
@@ -111,14 +121,9 @@ static void test_stale_ids(void **state)
 	struct conn_token token = doors_id(0);
 	token.issued_ms -= 3600000;
 	int fd = doors_connect(&doors, 0);
-	const char *line = doors_line(&doors, "GET " HUB, &token);
-	expect_answer(doors_ask(&doors, fd, line, doors.alice, NULL), 404, GONE);
-	expect_answer(doors_ask(&doors, fd, line, with(doors.alice, EVENTS), NULL), 404, GONE);
-	expect_answer(doors_ask(&doors, fd, line, with(doors.alice, UPGRADE), NULL), 404, GONE);
-	line = doors_line(&doors, "DELETE " HUB, &token);
-	expect_answer(doors_ask(&doors, fd, line, doors.alice, NULL), 404, GONE);
-	line = doors_line(&doors, "POST " HUB, &token);
-	expect_answer(doors_ask(&doors, fd, line, doors.alice, "x"), 404, GONE);
+	expect_openings(&doors, fd, &token, 404, GONE);
+	expect_answer(ask(&doors, fd, "DELETE " HUB, &token, NULL), 404, GONE);
+	expect_answer(ask(&doors, fd, "POST " HUB, &token, "x"), 404, GONE);
 	doors_close(&doors);
 }
 
@@ -131,8 +136,7 @@ static void test_moved_to_a_closed_door(void **state)
 	struct conn_token token = doors_id(1);
 	int fd = doors_connect(&doors, 0);
 	http_server_destroy(&doors.hub.sv[1].http);
-	const char *line = doors_line(&doors, "GET " HUB, &token);
-	assert_string_equal(doors_ask(&doors, fd, line, doors.alice, NULL), "");
+	assert_string_equal(ask(&doors, fd, "GET " HUB, &token, NULL), "");
 	char byte;
 	assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), 0);
 	doors_close(&doors);
@@ -187,9 +191,8 @@ static void test_bad_early_bytes(void **state)
 	doors_open(&doors, "");
 	struct conn_token token = doors_id(0);
 	int fd = doors_connect(&doors, 0);
-	const char *line = doors_line(&doors, "POST " HUB, &token);
-	expect_answer(doors_ask(&doors, fd, line, doors.alice, "nonsense\x1e"), 200, "\r\n\r\n");
-	line = doors_line(&doors, "GET " HUB, &token);
+	expect_answer(ask(&doors, fd, "POST " HUB, &token, "nonsense\x1e"), 200, "\r\n\r\n");
+	const char *line = doors_line(&doors, "GET " HUB, &token);
 	char request[HEADERS_MAX];
 	snprintf(request, sizeof(request), "%s HTTP/1.1\r\nHost: h\r\n%s" UPGRADE "\r\n%s", line,
 		doors.alice, "\x89\x80mask");
@@ -215,8 +218,7 @@ static void test_no_room_for_early_bytes(void **state)
 	for (unsigned i = 0; i < 20; i++) {
 		struct conn_token token = doors_id(0);
 		int fd = doors_connect(&doors, 0);
-		const char *line = doors_line(&doors, "POST " HUB, &token);
-		bool good = strncmp(doors_ask(&doors, fd, line, doors.alice, body), "HTTP/1.1 200 ",
+		bool good = strncmp(ask(&doors, fd, "POST " HUB, &token, body), "HTTP/1.1 200 ",
 				    13) == 0;
 		taken += good ? 1 : 0;
 		refused += good ? 0 : 1;
@@ -232,9 +234,8 @@ static void test_no_room_for_early_bytes(void **state)
 	for (refused = 0; refused == 0 && taken < 1000; taken++) {
 		struct conn_token token = doors_id(0);
 		int fd = doors_connect(&doors, 0);
-		const char *line = doors_line(&doors, "POST " HUB, &token);
-		refused = strncmp(doors_ask(&doors, fd, line, doors.alice, ""), "HTTP/1.1 503 ",
-				  13) == 0;
+		refused =
+			strncmp(ask(&doors, fd, "POST " HUB, &token, ""), "HTTP/1.1 503 ", 13) == 0;
 		doors_hang_up(&doors);
 	}
 	assert_int_equal(refused, 1);
@@ -253,10 +254,7 @@ static void test_draining(void **state)
 	struct conn_token token = doors_id(0);
 	int fd = doors_connect(&doors, 0);
 	doors.hub.sv[0].draining = true;
-	const char *line = doors_line(&doors, "GET " HUB, &token);
-	expect_answer(doors_ask(&doors, fd, line, doors.alice, NULL), 503, text);
-	expect_answer(doors_ask(&doors, fd, line, with(doors.alice, EVENTS), NULL), 503, text);
-	expect_answer(doors_ask(&doors, fd, line, with(doors.alice, UPGRADE), NULL), 503, text);
+	expect_openings(&doors, fd, &token, 503, text);
 	expect_answer(doors_ask(&doors, fd, "POST " HUB "/negotiate", doors.alice, ""), 503, text);
 	doors_close(&doors);
 }
@@ -273,10 +271,7 @@ static void test_full(void **state)
 	expect_answer(
 		doors_ask(&doors, events, line, with(doors.alice, EVENTS), NULL), 200, ":\r\n");
 	int fd = doors_connect(&doors, 0);
-	line = doors_line(&doors, "GET " HUB, &token);
-	expect_answer(doors_ask(&doors, fd, line, doors.alice, NULL), 503, text);
-	expect_answer(doors_ask(&doors, fd, line, with(doors.alice, EVENTS), NULL), 503, text);
-	expect_answer(doors_ask(&doors, fd, line, with(doors.alice, UPGRADE), NULL), 503, text);
+	expect_openings(&doors, fd, &token, 503, text);
 	expect_answer(
 		doors_ask(&doors, fd, "GET " HUB, with(doors.alice, UPGRADE), NULL), 503, text);
 	expect_answer(doors_ask(&doors, fd, "POST " HUB "/negotiate", doors.alice, ""), 503, text);
@@ -289,8 +284,7 @@ static void test_full(void **state)
 static struct conn *start_polls(struct doors *doors, const struct conn_token *token)
 {
 	int fd = doors_connect(doors, 1);
-	const char *line = doors_line(doors, "GET " HUB, token);
-	expect_answer(doors_ask(doors, fd, line, doors->alice, NULL), 200, "\r\n\r\n");
+	expect_answer(ask(doors, fd, "GET " HUB, token, NULL), 200, "\r\n\r\n");
 	struct conn *conn = conns_find(doors->hub.sv[1].conns, &token->id);
 	assert_non_null(conn);
 	return conn;
@@ -309,21 +303,17 @@ static void test_refresh(void **state)
 		"{\"error\":\"missing_connection_token\"}");
 	expect_answer(
 		doors_ask(&doors, fd, "POST " HUB "/refresh?id=x", doors.alice, ""), 404, unknown);
-	const char *line = doors_line(&doors, "POST " HUB "/refresh", &token);
-	expect_answer(doors_ask(&doors, fd, line, doors.alice, ""), 404, unknown);
+	expect_answer(ask(&doors, fd, "POST " HUB "/refresh", &token, ""), 404, unknown);
 	start_polls(&doors, &token);
-	line = doors_line(&doors, "POST " HUB "/refresh", &token);
-	expect_answer(doors_ask(&doors, fd, line, doors.alice, ""), 200,
+	expect_answer(ask(&doors, fd, "POST " HUB "/refresh", &token, ""), 200,
 		"{\"tokenLifetimeSeconds\":600}");
 	/* One that the first worker has is looked for nowhere else. */
 	struct conn_token near = doors_id(0);
-	expect_answer(doors_ask(&doors, doors_connect(&doors, 0),
-			      doors_line(&doors, "GET " HUB, &near), doors.alice, NULL),
-		200, "\r\n\r\n");
-	const char *other = doors_line(&doors, "POST " HUB "/refresh", &near);
-	expect_answer(doors_ask(&doors, fd, other, doors.alice, ""), 200,
+	expect_answer(
+		ask(&doors, doors_connect(&doors, 0), "GET " HUB, &near, NULL), 200, "\r\n\r\n");
+	expect_answer(ask(&doors, fd, "POST " HUB "/refresh", &near, ""), 200,
 		"{\"tokenLifetimeSeconds\":600}");
-	line = doors_line(&doors, "POST " HUB "/refresh", &token);
+	const char *line = doors_line(&doors, "POST " HUB "/refresh", &token);
 	expect_answer(
 		doors_ask(&doors, fd, line, doors.bob, ""), 403, "{\"error\":\"user_changed\"}");
 	doors_close(&doors);
@@ -339,9 +329,8 @@ static void test_refresh_in_the_leeway(void **state)
 	struct conn_token token = doors_id(1);
 	start_polls(&doors, &token);
 	int fd = doors_connect(&doors, 0);
-	const char *line = doors_line(&doors, "POST " HUB "/refresh", &token);
-	expect_answer(
-		doors_ask(&doors, fd, line, doors.alice, ""), 200, "{\"tokenLifetimeSeconds\":0}");
+	expect_answer(ask(&doors, fd, "POST " HUB "/refresh", &token, ""), 200,
+		"{\"tokenLifetimeSeconds\":0}");
 	doors_close(&doors);
 }
 
@@ -361,8 +350,7 @@ static void test_refresh_of_the_barred(void **state)
 		bar(&doors, ban == 1);
 		struct conn_token token = doors_id(1);
 		int fd = doors_connect(&doors, 0);
-		const char *line = doors_line(&doors, "POST " HUB "/refresh", &token);
-		const char *answer = doors_ask(&doors, fd, line, doors.alice, "");
+		const char *answer = ask(&doors, fd, "POST " HUB "/refresh", &token, "");
 		assert_int_equal(strstr(answer, "\r\nWWW-Authenticate: Bearer ") != NULL, ban == 0);
 		expect_answer(answer, ban == 1 ? 403 : 401,
 			ban == 1 ? "{\"error\":\"banned\"}" : "{\"error\":\"invalid_token\"}");

@@ -93,9 +93,7 @@ static void a_poll_ends_without_data(void **state)
 static void who_does_not_poll_is_lost(void **state)
 {
 	struct way *way = *state;
-	struct peer *peer = peer_open(way);
-	peer_get(way, peer);
-	peer_expect(peer, 200, "");
+	struct peer *peer = peer_away(way);
 	way_send(way, "never fetched");
 	way_sleep(way, AWAY_TIMEOUT_US - 500000);
 	assert_int_equal(way->ends, 0);
@@ -154,10 +152,8 @@ static void an_answer_is_queued_until_it_is_written(void **state)
 {
 	struct way *way = *state;
 	struct peer *peer = peer_parked(way);
-	peer->slow = true;
 	way->transport->ops->want_drain(way->transport, true);
-	way_send_fill(way, 'b', WAY_BIG);
-	way_turn(way);
+	peer_stall(way, peer);
 	assert_int_equal(way->transport->ops->queued(way->transport), WAY_BIG);
 	assert_int_equal(longpoll_pool_queued(way->pool), 0); /* the HTTP server's now */
 	assert_int_equal(way->transport->ops->stalled_since(way->transport), 0);
@@ -185,9 +181,7 @@ static void slow_readers_are_not_away(void **state)
 	struct peer *peer = peer_parked(way);
 	way->http->limits.send_stall_us = 60000000;
 	http_server_set_limits(way->http->server, &way->http->limits);
-	peer->slow = true;
-	way_send_fill(way, 'b', WAY_BIG);
-	way_turn(way);
+	peer_stall(way, peer);
 	way_sleep(way, AWAY_TIMEOUT_US + 5000000);
 	assert_int_equal(way->ends, 0);
 	peer_read_big(way, peer);
@@ -201,9 +195,7 @@ static void an_answer_that_is_lost_ends_it(void **state)
 {
 	struct way *way = *state;
 	struct peer *peer = peer_parked(way);
-	peer->slow = true;
-	way_send_fill(way, 'b', WAY_BIG);
-	way_turn(way);
+	peer_stall(way, peer);
 	peer_drop(way, peer);
 	assert_int_equal(way->ends, 1);
 	assert_int_equal(way->end_err, ERR_CLOSED);
@@ -215,9 +207,7 @@ static void a_poll_behind_a_lost_answer_is_told(void **state)
 {
 	struct way *way = *state;
 	struct peer *peer = peer_parked(way);
-	peer->slow = true;
-	way_send_fill(way, 'b', WAY_BIG);
-	way_turn(way);
+	peer_stall(way, peer);
 	struct peer *second = peer_polling(way);
 	way_send(way, "second");
 	way_turn(way);
@@ -232,9 +222,7 @@ static void answers_keep_their_order(void **state)
 {
 	struct way *way = *state;
 	struct peer *peer = peer_parked(way);
-	peer->slow = true;
-	way_send_fill(way, 'b', WAY_BIG);
-	way_turn(way);
+	peer_stall(way, peer);
 	struct peer *second = peer_polling(way);
 	way_send(way, "second");
 	way_turn(way);
@@ -247,9 +235,7 @@ static void a_stalled_answer_is_given_up(void **state)
 {
 	struct way *way = *state;
 	struct peer *peer = peer_parked(way);
-	peer->slow = true;
-	way_send_fill(way, 'b', WAY_BIG);
-	way_turn(way);
+	peer_stall(way, peer);
 	way_sleep(way, way->http->limits.send_stall_us + 2000000);
 	assert_int_equal(way->ends, 1);
 	assert_int_equal(way->end_err, ERR_CLOSED);
@@ -291,9 +277,7 @@ static void destroyed_under_an_answer(void **state)
 {
 	struct way *way = *state;
 	struct peer *peer = peer_parked(way);
-	peer->slow = true;
-	way_send_fill(way, 'b', WAY_BIG);
-	way_turn(way);
+	peer_stall(way, peer);
 	(void)peer_polling(way);
 	way_send(way, "x");
 }

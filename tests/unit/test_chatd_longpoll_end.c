@@ -52,9 +52,7 @@ static void delete_with_a_poll_and_no_goodbye(void **state)
 static void delete_without_a_poll(void **state)
 {
 	struct way *way = *state;
-	struct peer *peer = peer_open(way);
-	peer_get(way, peer);
-	peer_expect(peer, 200, "");
+	struct peer *peer = peer_away(way);
 	way->act = way_say_goodbye;
 	peer_delete(way, peer);
 	peer_expect(peer, 202, "");
@@ -81,9 +79,7 @@ static void delete_while_an_answer_is_under_way(void **state)
 {
 	struct way *way = *state;
 	struct peer *peer = peer_parked(way);
-	peer->slow = true;
-	way_send_fill(way, 'b', WAY_BIG);
-	way_turn(way);
+	peer_stall(way, peer);
 	struct peer *second = peer_polling(way);
 	struct peer *other = peer_open(way);
 	way->act = way_say_goodbye;
@@ -97,9 +93,7 @@ static void delete_while_an_answer_is_under_way(void **state)
 static void delete_of_what_is_closed(void **state)
 {
 	struct way *way = *state;
-	struct peer *peer = peer_open(way);
-	peer_get(way, peer);
-	peer_expect(peer, 200, "");
+	struct peer *peer = peer_away(way);
 	way_say_goodbye(way);
 	peer_delete(way, peer);
 	peer_expect(peer, 202, "");
@@ -145,9 +139,7 @@ static void close_with_a_poll(void **state)
 static void close_without_a_poll(void **state)
 {
 	struct way *way = *state;
-	struct peer *peer = peer_open(way);
-	peer_get(way, peer);
-	peer_expect(peer, 200, "");
+	struct peer *peer = peer_away(way);
 	way_say_goodbye(way);
 	way_turn(way);
 	assert_int_equal(longpoll_pool_closing(way->pool), 1);
@@ -202,9 +194,7 @@ static void close_behind_an_answer_that_is_under_way(void **state)
 {
 	struct way *way = *state;
 	struct peer *peer = peer_parked(way);
-	peer->slow = true;
-	way_send_fill(way, 'b', WAY_BIG);
-	way_turn(way);
+	peer_stall(way, peer);
 	struct peer *second = peer_polling(way);
 	way_say_goodbye(way);
 	way_turn(way);
@@ -224,9 +214,7 @@ static void who_has_left_is_told_of_no_drain(void **state)
 	struct way *way = *state;
 	struct peer *peer = peer_parked(way);
 	way->transport->ops->want_drain(way->transport, true);
-	peer->slow = true;
-	way_send_fill(way, 'b', WAY_BIG);
-	way_turn(way);
+	peer_stall(way, peer);
 	way_close(way);
 	peer_read_big(way, peer);
 	assert_int_equal(way->drains, 0);
@@ -277,9 +265,7 @@ static void abort_under_an_answer(void **state)
 {
 	struct way *way = *state;
 	struct peer *peer = peer_parked(way);
-	peer->slow = true;
-	way_send_fill(way, 'b', WAY_BIG);
-	way_turn(way);
+	peer_stall(way, peer);
 	way_abort(way);
 	assert_int_equal(way->ended, 1);
 	way_turn(way);

@@ -58,18 +58,8 @@ static void poll_to_open(const struct client_options *options)
 
 static void test_start(void **state)
 {
-	char wanted[256];
-	struct client_options options = polling;
-	options.token = BYTES_LIT("a.b");
 	(void)state;
-	side_start(&options);
-	server_offer(OFFER_ALL);
-	server_accept();
-	snprintf(wanted, sizeof(wanted),
-		"GET /chathub?id=tok&_=1 HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer a.b\r\n\r\n",
-		url + 7);
-	assert_string_equal(server_request(), wanted);
-	assert_nobody_comes(); /* nothing is posted before the answer */
+	check_first_request(&polling, "GET /chathub?id=tok&_=1", "");
 	server_say(EMPTY_200);
 	server_gets_poll(2);
 	server_takes_post(HANDSHAKE);
@@ -266,9 +256,7 @@ static void test_goodbye_connects(void **state)
 {
 	(void)state;
 	poll_to_open(&polling);
-	server_use(UP);
-	server_hang_up(false);
-	turns(5);
+	server_drops_idle();
 	side_call("a");
 	loop_turn(loop, 0);
 	client_close(&client);
@@ -287,9 +275,7 @@ static void test_goodbye_while_connecting(void **state)
 	socklen_t size = sizeof(at);
 	(void)state;
 	poll_to_open(&polling);
-	server_use(UP);
-	server_hang_up(false);
-	turns(5);
+	server_drops_idle();
 	assert_int_equal(listen(listener, 1), 0);
 	assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &size), 0);
 	for (size_t i = 0; i < 16; i++) {
@@ -322,9 +308,7 @@ static void test_goodbye_cut(void **state)
 {
 	(void)state;
 	poll_to_open(&polling);
-	server_use(UP);
-	server_hang_up(false);
-	turns(5);
+	server_drops_idle();
 	client_close(&client);
 	assert_int_equal(stream_pool_lingering(pool), 1);
 }
@@ -392,33 +376,17 @@ static void test_breach(void **state)
 
 /* ---- the owner closes inside callbacks ---- */
 
-static void check_inside(enum inside where, const char *wanted)
+static void answer_and_close(void)
 {
-	close_inside = where;
-	poll_to_open(&polling);
-	if (client != NULL) {
-		side_call("a");
-		server_takes_post(CALL("1", "a"));
-		server_answers("{\"type\":1,\"target\":\"X\",\"arguments\":[1]}" SEPARATOR
-			       "{\"type\":3,\"invocationId\":\"1\",\"result\":1}" SEPARATOR
-			       "{\"type\":7}" SEPARATOR);
-	}
-	turns(8);
-	assert_null(client);
-	assert_heard(wanted);
-	assert_int_equal(closes, where == IN_CLOSE ? 1 : 0);
-	server_hang_up_all();
-	assert_nobody_lingers();
-	closes = 0;
+	server_answers("{\"type\":1,\"target\":\"X\",\"arguments\":[1]}" SEPARATOR
+		       "{\"type\":3,\"invocationId\":\"1\",\"result\":1}" SEPARATOR
+		       "{\"type\":7}" SEPARATOR);
 }
 
 static void test_close_inside(void **state)
 {
 	(void)state;
-	check_inside(IN_OPEN, "");
-	check_inside(IN_INVOCATION, "X[1];");
-	check_inside(IN_DONE, "X[1];a:ok::1;");
-	check_inside(IN_CLOSE, "X[1];a:ok::1;");
+	check_close_inside(poll_to_open, &polling, answer_and_close);
 }
 
 int main(void)

@@ -110,9 +110,7 @@ static void test_goodbye_connects(void **state)
 {
 	(void)state;
 	sse_to_open(&sse);
-	server_use(UP);
-	server_hang_up(false);
-	turns(5);
+	server_drops_idle();
 	client_close(&client);
 	assert_int_equal(stream_pool_lingering(pool), 2);
 	server_gets_post("{\"type\":7}" SEPARATOR);
@@ -126,9 +124,7 @@ static void test_goodbye_to_nobody(void **state)
 {
 	(void)state;
 	sse_to_open(&sse);
-	server_use(UP);
-	server_hang_up(false);
-	turns(5);
+	server_drops_idle();
 	close(listener);
 	listener = -1;
 	client_close(&client);
@@ -181,33 +177,17 @@ static void test_busy(void **state)
 
 /* ---- the owner closes inside callbacks ---- */
 
-static void check_inside(enum inside where, const char *wanted)
+static void answer_and_close(void)
 {
-	close_inside = where;
-	sse_to_open(&sse);
-	if (client != NULL) {
-		side_call("a");
-		server_takes_post(CALL("1", "a"));
-		server_stream("data: {\"type\":1,\"target\":\"X\",\"arguments\":[1]}" SEPARATOR
-			      "{\"type\":3,\"invocationId\":\"1\",\"result\":1}" SEPARATOR "\n\n"
-			      "data: {\"type\":7}" SEPARATOR "\n\n");
-	}
-	turns(8);
-	assert_null(client);
-	assert_heard(wanted);
-	assert_int_equal(closes, where == IN_CLOSE ? 1 : 0);
-	server_hang_up_all();
-	assert_nobody_lingers();
-	closes = 0;
+	server_stream("data: {\"type\":1,\"target\":\"X\",\"arguments\":[1]}" SEPARATOR
+		      "{\"type\":3,\"invocationId\":\"1\",\"result\":1}" SEPARATOR "\n\n"
+		      "data: {\"type\":7}" SEPARATOR "\n\n");
 }
 
 static void test_close_inside(void **state)
 {
 	(void)state;
-	check_inside(IN_OPEN, "");
-	check_inside(IN_INVOCATION, "X[1];");
-	check_inside(IN_DONE, "X[1];a:ok::1;");
-	check_inside(IN_CLOSE, "X[1];a:ok::1;");
+	check_close_inside(sse_to_open, &sse, answer_and_close);
 }
 
 int main(void)

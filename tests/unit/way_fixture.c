@@ -281,6 +281,13 @@ void peer_expect_nothing(const struct peer *peer)
 	}
 }
 
+void peer_stall(struct way *way, struct peer *peer)
+{
+	peer->slow = true;
+	way_send_fill(way, 'b', WAY_BIG);
+	way_turn(way);
+}
+
 void peer_read_big(struct way *way, struct peer *peer)
 {
 	struct bytes body;
@@ -302,11 +309,17 @@ static void peer_receive(struct peer *peer)
 	peer->closed = peer->closed || n == 0 || errno == ECONNRESET;
 }
 
-struct peer *peer_parked(struct way *way)
+struct peer *peer_away(struct way *way)
 {
 	struct peer *peer = peer_open(way);
 	peer_get(way, peer);
 	peer_expect(peer, 200, "");
+	return peer;
+}
+
+struct peer *peer_parked(struct way *way)
+{
+	struct peer *peer = peer_away(way);
 	peer_get(way, peer);
 	peer_expect_nothing(peer);
 	return peer;

@@ -48,6 +48,8 @@ int way_teardown(void **state);
 
 struct peer *peer_open(struct way *way);
 void peer_drop(struct way *way, struct peer *peer);
+/* One whose first poll is behind it, and there is no other. */
+struct peer *peer_away(struct way *way);
 /* One whose first poll is behind it, and the next one is parked. */
 struct peer *peer_parked(struct way *way);
 /* A second connection of a client whose first poll is behind him: it polls. */
@@ -59,6 +61,8 @@ void peer_post_bytes(struct way *way, struct peer *peer, struct bytes body);
 void peer_delete(struct way *way, struct peer *peer);
 /* The next answer that came is exactly this one; it is taken off. */
 void peer_expect(struct peer *peer, int status, const char *body);
+/* The owner sends WAY_BIG bytes, and the peer reads nothing of its answer. */
+void peer_stall(struct way *way, struct peer *peer);
 /* A slow peer reads all, which is one answer of WAY_BIG bytes. */
 void peer_read_big(struct way *way, struct peer *peer);
 /* Nothing came (any more). */
